@@ -1,0 +1,129 @@
+/** Every setting by its name in the environment: what it may be, and what it is when nobody sets it. */
+import { z } from "zod";
+
+const FACES = ["admin", "rest", "webhook", "worker"] as const;
+export type Face = (typeof FACES)[number];
+
+export const SANDBOX_PARTS = ["postgres", "hasura", "tokens", "snowflake"] as const;
+export type SandboxPart = (typeof SANDBOX_PARTS)[number];
+
+const ALGORITHMS = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512"],
+] as const;
+
+/** A list as the older services spelt it (`["a","b"]`) or plain (`a,b`). */
+const list = z.string().transform((text, context): string[] => {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith("["))
+    return trimmed
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
+  try {
+    return z.array(z.string()).parse(JSON.parse(trimmed));
+  } catch {
+    context.addIssue({
+      code: "custom",
+      message: 'expected a list such as a,b or ["a","b"]',
+      input: undefined,
+    });
+    return z.NEVER;
+  }
+});
+
+const whole = (minimum: number, maximum: number) =>
+  z.coerce
+    .number({ error: "expected a whole number" })
+    .int("expected a whole number")
+    .min(minimum, `expected at least ${minimum}`)
+    .max(maximum, `expected at most ${maximum}`);
+
+const port = whole(0, 65_535);
+
+const webUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" })
+  .transform((text) => text.replace(/\/+$/, ""));
+
+const flag = z.enum(["true", "false"], { error: "expected true or false" });
+
+const snowflakeHost = z
+  .string()
+  .regex(
+    /^(https:\/\/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:\d{1,5})?\/?$|^http:\/\/(127\.0\.0\.1|localhost)(:\d{1,5})?\/?$/,
+    "expected a host such as acme.snowflakecomputing.com (http:// only on loopback)",
+  )
+  .transform((text) => text.replace(/^https:\/\//, "").replace(/\/$/, ""));
+
+const faces = list.pipe(
+  z
+    .array(z.enum(FACES, { error: `expected some of ${FACES.join(", ")}` }))
+    .min(1, `expected at least one of ${FACES.join(", ")}`),
+);
+
+const sandboxParts = list.pipe(
+  z.array(z.enum(SANDBOX_PARTS, { error: `expected some of ${SANDBOX_PARTS.join(", ")}` })),
+);
+
+export const settingsSchema = z.object({
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, "expected a postgresql:// URL"),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: port.default(8091),
+  WEBHOOK_PORT: port.optional(),
+  ADMIN_PORT: port.optional(),
+  FACES: faces.default([...FACES]),
+  BASE_PATH: z
+    .string()
+    .regex(/^(\/[\w.~-]+)*\/?$/, "expected a path such as /datamesh.specificprovisioner")
+    .transform((text) => text.replace(/\/$/, ""))
+    .default(""),
+  PUBLIC_URL: webUrl.optional(),
+  OPERATION_WAIT_MS: whole(0, 15_000).default(2_000),
+  OPERATION_DEADLINE: z.coerce.number({ error: "expected seconds" }).positive().optional(),
+  HASURA_URL: webUrl,
+  HASURA_ADMIN_SECRET: z.string(),
+  HASURA_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().max(600).default(30),
+  HASURA_WRITE_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().default(300),
+  ROLE_MAPPER_URL: webUrl.optional(),
+  ROLE_MAPPER_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().default(30),
+  SNOWFLAKE_HOST: snowflakeHost,
+  SNOWFLAKE_USER: z.string(),
+  SNOWFLAKE_PASSWORD: z.string().optional(),
+  SNOWFLAKE_PRIVATE_KEY: z.string().optional(),
+  SNOWFLAKE_ROLE: z.string().optional(),
+  SNOWFLAKE_WAREHOUSE: z.string().optional(),
+  SOURCE_CREDENTIALS: z
+    .enum(["env", "file", "inline"], { error: "expected env, file or inline" })
+    .default("env"),
+  HASURA_SNOWFLAKE_USER: z.string().default("SNOWFLAKE_USER"),
+  HASURA_SNOWFLAKE_PASSWORD: z.string().default("SNOWFLAKE_PASSWORD"),
+  HASURA_SNOWFLAKE_PRIVATE_KEY: z.string().default("SNOWFLAKE_PRIVATE_KEY"),
+  AGGREGATES: z.enum(["off", "declared"], { error: "expected off or declared" }).default("off"),
+  JWKS_URL: webUrl,
+  JWT_AUDIENCE: list,
+  JWT_ISSUER: list.optional(),
+  JWT_ALGORITHMS: list
+    .pipe(z.array(z.enum(ALGORITHMS, { error: `expected some of ${ALGORITHMS.join(", ")}` })))
+    .default(["RS256"]),
+  AUTHORIZATION_HEADER_FIELD_NAMES: list.default(["authorization"]),
+  AZURE_TENANT_ID: z.string().optional(),
+  AZURE_CLIENT_ID: z.string().optional(),
+  AZURE_CLIENT_SECRET: z.string().optional(),
+  AZURE_SCOPES: list.optional(),
+  ACCESS_MAX_STALENESS_MS: whole(100, 600_000).default(5_000),
+  WITBOOST_TOKEN: z.string().min(16, "expected at least 16 characters").optional(),
+  REST_OPEN: flag.optional(),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error", "silent"], {
+      error: "expected debug, info, warn, error or silent",
+    })
+    .default("info"),
+  DATA_DIR: z.string().default(".portcullis"),
+  SANDBOX: sandboxParts.optional(),
+  SANDBOX_PORT: port.default(8080),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Every setting's name; each also has a `_FILE` form that names a file to read it from. */
+export const SETTING_NAMES = Object.keys(settingsSchema.shape);

@@ -1,0 +1,38 @@
+import { defineConfig } from "vitest/config";
+
+const postgres = {
+  globalSetup: ["test/support/global-postgres.ts"],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  // As src/config.ts (quietVendors) has it for the program itself.
+  env: {
+    SNOWFLAKE_DISABLE_PLATFORM_DETECTION: "true",
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+  },
+};
+
+/** `fast` needs nothing but this process; the others share one real PostgreSQL, each test file in a database of its own. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "fast",
+          include: ["test/{unit,property,contract}/**/*.test.ts"],
+          testTimeout: 10_000,
+        },
+      },
+      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...postgres } },
+      { test: { name: "conformance", include: ["test/conformance/*.test.ts"], ...postgres } },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          ...postgres,
+          testTimeout: 90_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
