@@ -1,0 +1,114 @@
+/** Subjects: the users and groups that grants are given to, in one canonical form. */
+import type { Problem } from "../errors.ts";
+import { quoted } from "./problem-text.ts";
+import { nearest } from "./suggestion.ts";
+
+const SUBJECT_KINDS = ["user", "group"] as const;
+type SubjectKind = (typeof SUBJECT_KINDS)[number];
+export type Subject = `${SubjectKind}:${string}`;
+
+/** Characters of a whole ref, as sent. */
+const MAX_REF_LENGTH = 256;
+
+type ParsedSubject =
+  | { readonly ok: true; readonly subject: Subject }
+  | { readonly ok: false; readonly problem: Problem };
+
+type ParsedRefs =
+  | { readonly ok: true; readonly subjects: Subject[] }
+  | { readonly ok: false; readonly problems: Problem[] };
+
+/** Scripts whose letters pass for one another's. A name that mixes them is made to deceive. */
+const LOOKALIKE_SCRIPTS: readonly RegExp[] = [
+  /\p{Script=Latin}/u,
+  /\p{Script=Greek}/u,
+  /\p{Script=Cyrillic}/u,
+  /\p{Script=Armenian}/u,
+  /\p{Script=Cherokee}/u,
+];
+
+/**
+ * The name of a user or group as it is compared: composed (NFC) and in lower case. Whoever turns a
+ * token's claims into subjects must use this too.
+ */
+export function canonicalSubjectName(name: string): string {
+  // Lower case can take a composed letter apart (İ), so it is composed again.
+  return name.normalize("NFC").toLowerCase().normalize("NFC");
+}
+
+/**
+ * A ref of Witboost's (`user:name_domain.tld`, `group:name`, with or without the `default/` of the
+ * catalogue, in any case) in canonical form: lower-case kind and name.
+ */
+export function parseSubject(ref: string): ParsedSubject {
+  const refused = (message: string, suggestion?: string): ParsedSubject => ({
+    ok: false,
+    problem: { path: "ref", message, suggestion },
+  });
+  if (ref.length > MAX_REF_LENGTH) {
+    return refused(`${quoted(ref)} is longer than ${MAX_REF_LENGTH} characters`);
+  }
+  const text = ref.trim();
+  if (text === "") return refused("a ref is empty: expected `user:<name>` or `group:<name>`");
+  const invisible = invisibleFault(text);
+  if (invisible !== null) return refused(`${quoted(ref)} ${invisible}`);
+  if ([...text].some((character) => character.normalize("NFKC") !== character)) {
+    const message =
+      "holds characters that only look like others (full-width letters, ligatures, …)";
+    return refused(`${quoted(ref)} ${message}`);
+  }
+  const match = /^([^:]*):\s*(?:default\/\s*)*(.*)$/isu.exec(text);
+  if (match === null) {
+    const fault = nameFault(text);
+    return refused(
+      `${quoted(ref)} does not say whether it is a user or a group`,
+      fault === null ? `\`user:${text}\`, or \`group:${text}\` for a group` : undefined,
+    );
+  }
+  const [, sentKind = "", sentName = ""] = match;
+  const kind = SUBJECT_KINDS.find((known) => known === sentKind.trim().toLowerCase());
+  const name = canonicalSubjectName(sentName.trim());
+  const fault = nameFault(sentName.trim());
+  if (kind === undefined) {
+    const meant = nearest(sentKind.trim(), SUBJECT_KINDS);
+    return refused(
+      `${quoted(ref)} is of an unknown kind: expected \`user:<name>\` or \`group:<name>\``,
+      meant === undefined || fault !== null ? undefined : `${meant}:${name}`,
+    );
+  }
+  return fault === null
+    ? { ok: true, subject: `${kind}:${name}` }
+    : refused(`${quoted(ref)} ${fault}`);
+}
+
+function invisibleFault(text: string): string | null {
+  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(text)) return "holds control or invisible characters";
+  if (/[^\P{Zs} ]/u.test(text)) return "holds a space that is none of the keyboard's";
+  return null;
+}
+
+function nameFault(name: string): string | null {
+  if (name === "") return "has no name after the kind";
+  if (/^(?:user|group)\s*:/i.test(name)) return "names the kind twice";
+  if (LOOKALIKE_SCRIPTS.filter((script) => script.test(name)).length > 1) {
+    return "mixes letters of several alphabets that look alike";
+  }
+  return null;
+}
+
+/**
+ * A snapshot of refs, all or nothing: every subject in canonical form, each once, sorted; or every fault,
+ * at path `refs.<index>`. An empty list is a snapshot of nobody.
+ */
+export function parseRefs(refs: readonly string[]): ParsedRefs {
+  const subjects = new Set<Subject>();
+  const problems: Problem[] = [];
+  for (const [index, ref] of refs.entries()) {
+    const parsed = parseSubject(ref);
+    if (parsed.ok) subjects.add(parsed.subject);
+    else problems.push({ ...parsed.problem, path: `refs.${index}` });
+  }
+  return problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, subjects: [...subjects].sort() };
+}
