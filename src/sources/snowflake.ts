@@ -1,0 +1,37 @@
+import { componentKey } from "../domain/urn.ts";
+import type { SourceInspector, SourceKind } from "./kind.ts";
+import { configuredAccount, snowflakeConfiguration } from "./snowflake-connection.ts";
+import { readSnowflakePort } from "./snowflake-descriptor.ts";
+import { snowflakeEndpoint } from "./snowflake-endpoint.ts";
+import { inspectSnowflake } from "./snowflake-inspect.ts";
+import { openSnowflakeSession, type SnowflakeSession } from "./snowflake-session.ts";
+
+/** Views in Snowflake, provisioned by Witboost's Snowflake adapter. */
+export const snowflake: SourceKind = {
+  kind: "snowflake",
+  hasuraKind: "snowflake",
+  read: readSnowflakePort,
+  sourceKey: (source, dataProduct, settings) =>
+    // Who logs in, with which role and warehouse, may change under one key: then the connection is updated.
+    JSON.stringify([
+      "snowflake",
+      snowflakeEndpoint(configuredAccount(settings).host).authority,
+      componentKey(dataProduct.id),
+      dataProduct.major,
+      source.database,
+    ]),
+  configuration: snowflakeConfiguration,
+  tablePath: (relation) => [...relation.path],
+  open(settings, options): SourceInspector {
+    let session: SnowflakeSession | null = null;
+    return {
+      async inspect(source, { signal } = {}) {
+        session ??= openSnowflakeSession(configuredAccount(settings), options);
+        return inspectSnowflake({ session, signal }, source);
+      },
+      async stop() {
+        await session?.stop();
+      },
+    };
+  },
+};
