@@ -1,0 +1,24 @@
+import type { OperationKind } from "../domain/operation.ts";
+import type { HasuraClient } from "../hasura/client.ts";
+import type { Db } from "../inventory/db.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { SourceInspector, SourceSettings } from "../sources/kind.ts";
+import type { EndedSignal } from "./wait.ts";
+
+/** What operations work with. Made once, in src/context.ts. */
+export interface OperationsContext {
+  readonly db: Db;
+  /** For connections that are held: the committer's lock lives as long as one. */
+  readonly databaseUrl: string;
+  readonly log: Logger;
+  readonly hasura: HasuraClient;
+  readonly hasuraId: string;
+  readonly inspector: SourceInspector;
+  readonly sourceSettings: SourceSettings;
+  /** `declared`: aggregates are permitted for ports whose descriptor names them. */
+  readonly aggregates: "off" | "declared";
+  readonly publicUrl: string | null;
+  /** How long an operation may go on being tried, in milliseconds. */
+  readonly deadlineMs: (kind: OperationKind) => number;
+  readonly ended: EndedSignal;
+}

@@ -1,0 +1,19 @@
+import { z } from "zod";
+
+const problemSchema = z.object({
+  path: z.string(),
+  message: z.string(),
+  suggestion: z.string().optional(),
+});
+
+/** What an operation was asked beyond its revision; kept in its row and read again by whoever carries it out. */
+export const operationRequestSchema = z.object({
+  removeData: z.boolean().default(false),
+  /** Canonical subjects, sorted. */
+  subjects: z.array(z.string()).optional(),
+  descriptor: z.string().optional(),
+  descriptorKind: z.string().optional(),
+  warnings: z.array(problemSchema).default([]),
+});
+
+export type OperationRequest = z.infer<typeof operationRequestSchema>;

@@ -1,0 +1,295 @@
+/**
+ * Accepting a change: one transaction that locks the port, compares, claims names, records the revision and the
+ * operation, and wakes a worker. What is refused here leaves nothing behind.
+ */
+import { randomUUID } from "node:crypto";
+import { roleName } from "../domain/names.ts";
+import { fingerprint } from "../domain/operation.ts";
+import type { PortSpec } from "../domain/output-port.ts";
+import { problemText } from "../domain/problem-text.ts";
+import { parseRefs } from "../domain/subject.ts";
+import { environmentKey } from "../domain/urn.ts";
+import { AppError } from "../errors.ts";
+import { bumpGeneration } from "../inventory/access.ts";
+import type { Tx } from "../inventory/db.ts";
+import type { Operation, OperationKind, OutputPort } from "../inventory/generated/client.ts";
+import { endAllGrants } from "../inventory/grants.ts";
+import { claimNames } from "../inventory/names.ts";
+import {
+  addOperation,
+  endOperation,
+  logOperation,
+  newestOperation,
+} from "../inventory/operations.ts";
+import {
+  acceptRevision,
+  findPort,
+  lockOrCreatePort,
+  lockPort,
+  type PortIdentity,
+} from "../inventory/ports.ts";
+import { addRevision, readRevision } from "../inventory/revisions.ts";
+import type { OperationsContext } from "./context.ts";
+import { wake } from "./queue.ts";
+import {
+  type DescriptorInput,
+  portClaims,
+  readPort,
+  readPortName,
+  requireSpec,
+  takenProblem,
+} from "./read-port.ts";
+import type { OperationRequest } from "./request.ts";
+
+/** A port by its URN, or by a descriptor that names it. */
+export interface PortInput {
+  readonly componentId?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly descriptor?: string | undefined;
+}
+
+type OperationFacts = {
+  kind: OperationKind;
+  fingerprint: string;
+  request: Partial<OperationRequest>;
+  revision?: number;
+  accessGeneration?: bigint;
+};
+
+/**
+ * Accepts that a port shall be as the descriptor says.
+ * @returns the operation's token; the running one's when the same was asked just before
+ * @throws AppError INVALID_DESCRIPTOR, NAME_TAKEN
+ */
+export async function submitProvision(
+  ctx: OperationsContext,
+  input: DescriptorInput & { removeData?: boolean | undefined },
+  actor: string,
+): Promise<string> {
+  const reading = await readPort(ctx.db, ctx.hasuraId, input);
+  const spec = requireSpec(reading);
+  const removeData = input.removeData ?? false;
+  const asked = fingerprint({ kind: "PROVISION", spec, removeData });
+  const identity = identityOf(ctx, spec);
+
+  return ctx.db.$transaction(async (tx) => {
+    const port = await lockOrCreatePort(tx, identity, spec, roleName(spec));
+    const same = await sameRunning(tx, port, asked);
+    if (same !== null) return same.token;
+    await claimRole(tx, port, spec);
+    const taken = await claimNames(tx, placeOf(port), { portId: port.id }, portClaims(spec));
+    if (taken.length > 0)
+      throw new AppError("NAME_TAKEN", "A GraphQL name of this port belongs to another.", {
+        problems: taken.map((name) => takenProblem(spec, name)),
+      });
+    const token = randomUUID();
+    const revision = await reviseTo(tx, port, spec, input.descriptor, token);
+    await acceptRevision(tx, port, spec, revision);
+    const warnings = [...reading.warnings];
+    const request = { removeData, warnings };
+    await record(ctx, tx, port, token, actor, {
+      kind: "PROVISION",
+      fingerprint: asked,
+      request,
+      revision,
+    });
+    for (const warning of warnings)
+      await logOperation(tx, token, "WARNING", "validate", problemText(warning));
+    await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
+    return token;
+  });
+}
+
+/**
+ * Accepts that a port shall be gone. Access ends in this very transaction, whatever becomes of Hasura. A port that was
+ * never provisioned, or is gone already, is a completed operation.
+ * @throws AppError INVALID_DESCRIPTOR when it cannot be told which port is meant
+ */
+export async function submitUnprovision(
+  ctx: OperationsContext,
+  input: PortInput & { removeData?: boolean | undefined },
+  actor: string,
+): Promise<string> {
+  const identity = await identityFrom(ctx, input, "descriptor");
+  const removeData = input.removeData ?? false;
+  const asked = fingerprint({ kind: "UNPROVISION", identity, removeData });
+  const facts = { kind: "UNPROVISION" as const, fingerprint: asked, request: { removeData } };
+
+  return ctx.db.$transaction(async (tx) => {
+    const port = await lockPort(tx, identity);
+    const token = randomUUID();
+    if (port === null || (await isGone(tx, port))) {
+      await record(ctx, tx, port ?? identity, token, actor, facts);
+      await endOperation(tx, token, {
+        status: "COMPLETED",
+        result: "There is nothing to remove: the output port is not provisioned.",
+      });
+      return token;
+    }
+    const same = await sameRunning(tx, port, asked);
+    if (same !== null) return same.token;
+    await endAllGrants(tx, port.id, "the output port was unprovisioned");
+    const accessGeneration = await bumpGeneration(tx);
+    await record(ctx, tx, port, token, actor, { ...facts, accessGeneration });
+    await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
+    return token;
+  });
+}
+
+/**
+ * Accepts that exactly these subjects may read a port. All refs are good, or nothing changes.
+ * @throws AppError INVALID_REFS naming each bad one, NOT_PROVISIONED, INVALID_DESCRIPTOR
+ */
+export async function submitUpdateAcl(
+  ctx: OperationsContext,
+  input: PortInput & { refs: readonly string[] },
+  actor: string,
+): Promise<string> {
+  const refs = parseRefs(input.refs);
+  if (!refs.ok)
+    throw new AppError("INVALID_REFS", "The access list has faults; nothing was changed.", {
+      problems: refs.problems,
+    });
+  const path = "provisionInfo.request";
+  const identity = await identityFrom(ctx, input, path);
+  const subjects = [...refs.subjects];
+  const asked = fingerprint({ kind: "UPDATE_ACL", identity, subjects });
+
+  return ctx.db.$transaction(async (tx) => {
+    const port = await lockPort(tx, identity);
+    if (port === null || !(await isProvisioned(tx, port)))
+      throw notProvisioned(identity, input.descriptor === undefined ? "componentId" : path);
+    const same = await sameRunning(tx, port, asked);
+    if (same !== null) return same.token;
+    const token = randomUUID();
+    const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request: { subjects } };
+    await record(ctx, tx, port, token, actor, facts);
+    await wake(tx, { task: "beside", token });
+    return token;
+  });
+}
+
+/** Accepts a thorough validation: the quick check, and whether the source holds what the descriptor names. */
+export async function submitValidation(
+  ctx: OperationsContext,
+  input: DescriptorInput,
+  actor: string,
+): Promise<string> {
+  const token = randomUUID();
+  const { descriptor, descriptorKind } = input;
+  const facts = {
+    kind: "VALIDATE" as const,
+    fingerprint: fingerprint({ kind: "VALIDATE", descriptor, descriptorKind }),
+    request: { descriptor, descriptorKind },
+  };
+  await ctx.db.$transaction(async (tx) => {
+    await record(ctx, tx, { hasuraId: ctx.hasuraId, environment: "default" }, token, actor, facts);
+    await wake(tx, { task: "beside", token });
+  });
+  return token;
+}
+
+function placeOf({ hasuraId, environment }: OutputPort): { hasuraId: string; environment: string } {
+  return { hasuraId, environment };
+}
+
+function identityOf(ctx: OperationsContext, port: { componentId: string; environment: string }) {
+  const { componentId, environment } = port;
+  return { hasuraId: ctx.hasuraId, componentId, environment };
+}
+
+async function identityFrom(
+  ctx: OperationsContext,
+  input: PortInput,
+  path: string,
+): Promise<PortIdentity> {
+  const { componentId, environment, descriptor } = input;
+  if (componentId === undefined) {
+    if (descriptor !== undefined) return identityOf(ctx, readPortName(descriptor, path));
+    throw new AppError("BAD_REQUEST", "It is not said which output port is meant.", {
+      problems: [{ path: "componentId", message: "is missing", suggestion: "the port's URN" }],
+    });
+  }
+  if (environment !== undefined)
+    return identityOf(ctx, { componentId, environment: environmentKey(environment) });
+  const port = await findPort(ctx.db, { hasuraId: ctx.hasuraId, componentId });
+  return identityOf(ctx, { componentId, environment: port?.environment ?? environmentKey(null) });
+}
+
+/** The newest operation of the port, when it is the same and still running: asking twice is asking once. */
+async function sameRunning(tx: Tx, port: OutputPort, asked: string): Promise<Operation | null> {
+  const newest = await newestOperation(tx, port.id);
+  return newest?.status === "RUNNING" && newest.fingerprint === asked ? newest : null;
+}
+
+/** Nothing of the port is left, and nothing is on its way. */
+async function isGone(tx: Tx, port: OutputPort): Promise<boolean> {
+  if (port.phase !== "REMOVED") return false;
+  const newest = await newestOperation(tx, port.id, ["PROVISION", "UNPROVISION"]);
+  return newest?.status !== "RUNNING";
+}
+
+/** It is live, or will be when what is on its way is done; a teardown on its way says no. */
+async function isProvisioned(tx: Tx, port: OutputPort): Promise<boolean> {
+  const newest = await newestOperation(tx, port.id, ["PROVISION", "UNPROVISION"]);
+  if (newest === null || newest.kind === "UNPROVISION") return false;
+  return newest.status === "RUNNING" || port.phase === "ACTIVE";
+}
+
+function notProvisioned(identity: PortIdentity, path: string): AppError {
+  const { componentId, environment } = identity;
+  return new AppError(
+    "NOT_PROVISIONED",
+    `The output port ${componentId} is not provisioned in environment ${environment}.`,
+    {
+      problems: [
+        { path, message: "names a port that is not provisioned", suggestion: "provision it first" },
+      ],
+    },
+  );
+}
+
+const ROLE_ATTEMPTS = 5;
+
+/** A role is decided once; while the port is new, a taken name gives way to the next. */
+async function claimRole(tx: Tx, port: OutputPort, spec: PortSpec): Promise<void> {
+  for (let attempt = 0; attempt <= ROLE_ATTEMPTS; attempt += 1) {
+    const name = attempt === 0 ? port.role : roleName(spec, attempt);
+    const claim = { namespace: "ROLE" as const, name, purpose: "role" };
+    const taken = await claimNames(tx, placeOf(port), { portId: port.id }, [claim]);
+    if (taken.length > 0) continue;
+    if (name !== port.role)
+      await tx.outputPort.update({ where: { id: port.id }, data: { role: name } });
+    return;
+  }
+  throw new AppError("INTERNAL", "No free name was found for the port's role.");
+}
+
+/** The number of the revision that says these facts: the accepted one if it does, else a new one. */
+async function reviseTo(
+  tx: Tx,
+  port: OutputPort,
+  spec: PortSpec,
+  descriptor: string,
+  operationToken: string,
+): Promise<number> {
+  const accepted = await readRevision(tx, port.id, port.acceptedRevision);
+  if (accepted !== null && fingerprint(accepted.spec) === fingerprint(spec)) return accepted.number;
+  return addRevision(tx, { portId: port.id, spec, descriptor, operationToken });
+}
+
+async function record(
+  ctx: OperationsContext,
+  tx: Tx,
+  where: { hasuraId: string; environment: string; id?: string },
+  token: string,
+  actor: string,
+  facts: OperationFacts,
+): Promise<void> {
+  const { hasuraId, environment, id } = where;
+  const deadlineAt = new Date(Date.now() + ctx.deadlineMs(facts.kind));
+  await addOperation(tx, {
+    ...facts,
+    ...{ token, hasuraId, environment, portId: id ?? null, actor, deadlineAt },
+  });
+}

@@ -1,0 +1,76 @@
+/** Carrying out an access list: one transaction in PostgreSQL, then every replica; Hasura has no part in it. */
+import { AppError } from "../errors.ts";
+import { awaitEnforced, bumpGeneration } from "../inventory/access.ts";
+import type { Operation } from "../inventory/generated/client.ts";
+import { replaceAclGrants } from "../inventory/grants.ts";
+import {
+  endOperation,
+  logOperation,
+  readOperation,
+  runningBefore,
+  tornDownAfter,
+} from "../inventory/operations.ts";
+import { lockPort, setCondition } from "../inventory/ports.ts";
+import type { OperationsContext } from "./context.ts";
+import { wakeBeside } from "./port-state.ts";
+import { operationRequestSchema } from "./request.ts";
+
+export async function updateAcl(ctx: OperationsContext, operation: Operation): Promise<void> {
+  const generation = await replaceGrants(ctx, operation);
+  if (generation === null) return;
+  await awaitEnforced(ctx.db, generation, {
+    timeoutMs: operation.deadlineAt.getTime() - Date.now(),
+  });
+  await ctx.db.$transaction(async (tx) => {
+    const { subjects = [] } = operationRequestSchema.parse(operation.request);
+    await setCondition(tx, operation.portId ?? "", "ENFORCED", {
+      status: "TRUE",
+      reason: "Confirmed",
+      message: "Every running webhook decides by the newest access list.",
+    });
+    const result =
+      subjects.length === 0
+        ? "Nobody has access."
+        : `Access is given to exactly ${subjects.length} user(s) and group(s).`;
+    await logOperation(tx, operation.token, "INFO", "end", result);
+    await endOperation(tx, operation.token, { status: "COMPLETED", result });
+    await wakeBeside(tx, operation);
+  });
+}
+
+/**
+ * Makes the grants what was asked, once.
+ * @returns the generation that holds them, or null when the operation has to wait for one before it
+ * @throws AppError NOT_PROVISIONED when the port went away meanwhile
+ */
+async function replaceGrants(ctx: OperationsContext, known: Operation): Promise<bigint | null> {
+  const port = await ctx.db.outputPort.findUniqueOrThrow({ where: { id: known.portId ?? "" } });
+  return ctx.db.$transaction(async (tx) => {
+    const live = await lockPort(tx, port);
+    // Read again under the lock: another worker may have done it.
+    const operation = await readOperation(tx, known.token);
+    if (operation.status !== "RUNNING" || live === null) return null;
+    if (operation.accessGeneration !== null) return operation.accessGeneration;
+    if (await tornDownAfter(tx, operation))
+      throw new AppError("NOT_PROVISIONED", "The output port was unprovisioned meanwhile.");
+    const before = await runningBefore(tx, operation);
+    // A change of a live port is no reason to wait: its role stays the same.
+    const blocking = before.filter(({ kind }) => kind !== "PROVISION" || live.phase !== "ACTIVE");
+    if (blocking.length > 0) return null;
+    if (live.phase !== "ACTIVE")
+      throw new AppError("NOT_PROVISIONED", "The output port is not provisioned.");
+    const { subjects = [] } = operationRequestSchema.parse(operation.request);
+    const { id: portId, hasuraId, environment } = live;
+    const { token: operationToken, actor } = operation;
+    const { granted, ended } = await replaceAclGrants(
+      tx,
+      { portId, hasuraId, environment, actor, operationToken },
+      subjects,
+    );
+    const message = `${granted.length} given, ${ended.length} ended.`;
+    await logOperation(tx, operationToken, "INFO", "grants", message);
+    const accessGeneration = await bumpGeneration(tx);
+    await tx.operation.update({ where: { token: operationToken }, data: { accessGeneration } });
+    return accessGeneration;
+  });
+}
