@@ -1,0 +1,270 @@
+/**
+ * What one replica knows of who may see what, and for how long it may decide by it.
+ *
+ * A snapshot is used only while its lease lasts (inventory/access.ts). The lease runs on the monotonic clock from
+ * before the query that gave it, so here it always ends before it ends in the database. A newer snapshot takes the
+ * older one's place before the database is told of it, never after.
+ */
+import { randomUUID } from "node:crypto";
+import { type Access, arrangeAccess } from "../domain/access.ts";
+import { AppError } from "../errors.ts";
+import {
+  forgetReplica,
+  holdGeneration,
+  loadAccess,
+  registerReplica,
+  renewLease,
+  type SqlRunner,
+} from "../inventory/access.ts";
+import type { Logger } from "../observability/logger.ts";
+import { type AccessConnection, openAccessConnection } from "./connection.ts";
+
+/** How often a load may be overtaken by a change before changes are held back for one. */
+const OVERTAKEN_AT_MOST = 3;
+/** How long the database may take to answer when it is asked in the middle of a request. */
+const ASK_TIMEOUT_MS = 200;
+const ASKS_AT_ONCE = 32;
+/** After this long without an answer the connection is given up, or later if the bound is wider. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+
+/** Something to decide by, and the database's time (ms since the epoch) to decide at. */
+interface AccessView {
+  readonly access: Access;
+  readonly now: number;
+}
+
+export interface Snapshot {
+  /** What is known now; `null` when it is older than the bound. Ask again for every decision. */
+  current(): AccessView | null;
+  /** What the database says about some subjects now; `null` when it does not say so at once. */
+  ask(subjects: readonly string[]): Promise<AccessView | null>;
+  ready(): boolean;
+  /** The generation that is known, even if it may not be used; 0 before the first. */
+  generation(): bigint;
+  /** Returns when the newest generation is known and leased. @throws when the database cannot be asked */
+  refresh(): Promise<void>;
+  /** Stops deciding, then ends the lease. */
+  stop(): Promise<void>;
+}
+
+export interface SnapshotOptions {
+  /** For questions in the middle of a request. */
+  readonly db: SqlRunner;
+  /** For the connection that holds the lease. */
+  readonly databaseUrl: string;
+  /** Whose roles and grants. */
+  readonly hasuraId: string;
+  readonly maxStalenessMs: number;
+  readonly log: Logger;
+}
+
+interface State {
+  access: Access | null;
+  /** On the monotonic clock. */
+  usableUntil: number;
+  /** Database's time minus the monotonic clock, rather too late than too early. */
+  clockOffset: number;
+  stopped: boolean;
+}
+
+/** Starts to follow the database in the background; `ready()` turns true with the first snapshot. */
+export function startSnapshot(options: SnapshotOptions): Snapshot {
+  const state: State = {
+    access: null,
+    usableUntil: Number.NEGATIVE_INFINITY,
+    clockOffset: 0,
+    stopped: false,
+  };
+  const turn = createTurn();
+  const following = follow(state, turn, options);
+  const current = (): AccessView | null => {
+    const at = performance.now();
+    if (state.stopped || state.access === null || at >= state.usableUntil) return null;
+    return { access: state.access, now: at + state.clockOffset };
+  };
+  return {
+    current,
+    ask: createAsk(options),
+    ready: () => current() !== null,
+    generation: () => state.access?.generation ?? 0n,
+    refresh: async () => {
+      if (state.stopped) throw unavailable(new Error("stopped"));
+      await turn.ask();
+    },
+    stop: async () => {
+      state.stopped = true;
+      turn.wake();
+      await following;
+    },
+  };
+}
+
+/** Keeps a connection, and by it the snapshot and the lease, until stopped. Never throws. */
+async function follow(state: State, turn: Turn, options: SnapshotOptions): Promise<void> {
+  const { databaseUrl, maxStalenessMs, log } = options;
+  const replica = randomUUID();
+  const pollMs = maxStalenessMs / 5;
+  let pauseMs = 0;
+  while (!state.stopped) {
+    await turn.next(pauseMs);
+    let connection: AccessConnection | undefined;
+    try {
+      connection = await openAccessConnection({
+        databaseUrl,
+        timeoutMs: Math.max(maxStalenessMs, STATEMENT_TIMEOUT_MS),
+        onWake: turn.wake,
+      });
+      await registerReplica(connection, replica);
+      while (!state.stopped && !connection.lost()) {
+        const asked = turn.take();
+        try {
+          await confirm(state, connection, replica, options);
+          for (const { resolve } of asked) resolve();
+        } catch (error) {
+          for (const { reject } of asked) reject(unavailable(error));
+          throw error;
+        }
+        pauseMs = 0;
+        await turn.next(pollMs);
+      }
+      if (state.stopped) await forgetReplica(connection, replica);
+    } catch (error) {
+      if (!state.stopped)
+        log.warn({ err: error }, "access: the database cannot be followed; trying again");
+      for (const { reject } of turn.take()) reject(unavailable(error));
+      pauseMs = Math.min(pollMs, Math.max(20, pauseMs * 2));
+    }
+    await connection?.close();
+    turn.calm();
+  }
+  for (const { reject } of turn.take()) reject(unavailable(new Error("stopped")));
+}
+
+/** Brings the snapshot to the newest generation and takes a lease on it. */
+async function confirm(
+  state: State,
+  connection: AccessConnection,
+  replica: string,
+  options: SnapshotOptions,
+): Promise<void> {
+  const { hasuraId, maxStalenessMs } = options;
+  const load = async (): Promise<void> => {
+    const began = performance.now();
+    const { facts, databaseTime } = await loadAccess(connection, hasuraId);
+    state.access = arrangeAccess(facts);
+    state.clockOffset = databaseTime - began;
+  };
+  const lease = async (): Promise<boolean> => {
+    const generation = state.access?.generation;
+    if (generation === undefined) return false;
+    return (await renewLease(connection, replica, generation, maxStalenessMs)) === generation;
+  };
+  for (let overtaken = 0; overtaken <= OVERTAKEN_AT_MOST; overtaken++) {
+    const began = performance.now();
+    if (await lease()) {
+      state.usableUntil = began + maxStalenessMs;
+      return;
+    }
+    await load();
+  }
+  // Changes come faster than they can be read: let them wait for one load, or no lease would ever be given.
+  const began = performance.now();
+  await connection.transaction(async () => {
+    await holdGeneration(connection);
+    await load();
+    await lease();
+  });
+  state.usableUntil = began + maxStalenessMs;
+}
+
+/** Asks the database about the subjects of one request; many of these at once are refused. */
+function createAsk({ db, hasuraId, log }: SnapshotOptions): Snapshot["ask"] {
+  let outstanding = 0;
+  return async (subjects) => {
+    if (outstanding >= ASKS_AT_ONCE) return null;
+    outstanding += 1;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, ASK_TIMEOUT_MS, null);
+    });
+    const answer = loadAccess(db, hasuraId, subjects)
+      .then(({ facts, databaseTime }) => ({ access: arrangeAccess(facts), now: databaseTime }))
+      .catch((error: unknown) => {
+        log.debug({ err: error }, "access: the database could not be asked");
+        return null;
+      })
+      .finally(() => {
+        outstanding -= 1;
+      });
+    const view = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    return view;
+  };
+}
+
+interface Waiting {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+interface Turn {
+  /** Ends the pause, or the next one if none is on. */
+  wake(): void;
+  /** Waits for as long, or until woken. */
+  next(ms: number): Promise<void>;
+  /** Wakes, and waits for the outcome of a round that begins after this. */
+  ask(): Promise<void>;
+  /** Those who wait for the round that begins now. */
+  take(): Waiting[];
+  /** Forgets a wake-up, unless somebody waits: what a dying connection says must not shorten the pause. */
+  calm(): void;
+}
+
+function createTurn(): Turn {
+  let woken = false;
+  let end: (() => void) | undefined;
+  let waiting: Waiting[] = [];
+  const wake = (): void => {
+    woken = true;
+    end?.();
+  };
+  return {
+    wake,
+    next: async (ms) => {
+      if (!woken)
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms);
+          timer.unref();
+          end = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      woken = false;
+      end = undefined;
+    },
+    ask: async () =>
+      await new Promise<void>((resolve, reject) => {
+        waiting.push({ resolve, reject });
+        wake();
+      }),
+    take: () => {
+      const taken = waiting;
+      waiting = [];
+      return taken;
+    },
+    calm: () => {
+      woken = waiting.length > 0;
+    },
+  };
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError(
+    "INTERNAL",
+    "The access snapshot could not be refreshed; the database cannot be asked.",
+    {
+      cause,
+    },
+  );
+}

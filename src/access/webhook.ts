@@ -1,0 +1,154 @@
+/**
+ * Hasura's authorisation hook: who asks, for what, and under which role. A plain handler in front of everything else,
+ * because every data request waits for it. Hasura knows two answers, 200 and 401; whatever is not plainly allowed is 401.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type AccessRefusal, type Decision, decide } from "../domain/access.ts";
+import { askedRootFields, type RequestRefusal } from "../domain/graphql-request.ts";
+import type { Logger } from "../observability/logger.ts";
+import {
+  type HookRefusal,
+  type HookRequest,
+  headerValue,
+  readHookRequest,
+} from "./hook-request.ts";
+import { readIdentity } from "./identity.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { VerifyToken } from "./verify.ts";
+
+const WEBHOOK_PATH = "/v1/authenticate";
+
+/** Longest a websocket that Hasura opened on an answer stays open, in seconds. */
+const SOCKET_MAX_AGE_S = 300;
+
+export interface WebhookOptions {
+  readonly snapshot: Pick<Snapshot, "current" | "ask">;
+  readonly verify: VerifyToken;
+  /** Headers that may carry the token, in order of preference; any case. */
+  readonly headerNames: readonly string[];
+  /** Claims that may hold the user's name, in order of preference; absent: the usual ones. */
+  readonly nameClaims?: readonly string[];
+  /** Seconds; absent: 300. */
+  readonly socketMaxAge?: number;
+  readonly log: Logger;
+  /** Ms since the epoch; for tests. */
+  readonly now?: () => number;
+}
+
+/** Answers the request if its path is the hook's; returns whether it did. Never throws. */
+export type Webhook = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+
+type WebhookRefusal =
+  | HookRefusal
+  | RequestRefusal
+  | AccessRefusal
+  | "TOKEN_MISSING"
+  | "TOKEN_REFUSED"
+  | "TOKEN_KEYS_UNAVAILABLE"
+  | "IDENTITY_UNKNOWN"
+  | "ACCESS_UNKNOWN"
+  | "FAULT";
+
+type Answer =
+  | { readonly ok: true; readonly variables: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly reason: WebhookRefusal; readonly user?: string };
+
+export function createWebhook(options: WebhookOptions): Webhook {
+  const { log } = options;
+  return async (request, response) => {
+    if (pathOf(request) !== WEBHOOK_PATH) return false;
+    let answer: Answer;
+    try {
+      answer = await authenticate(request, options);
+    } catch (error) {
+      // A client that went away is no fault of ours, and nobody reads the answer.
+      if (!request.complete && request.destroyed) return true;
+      log.error({ err: error }, "webhook: refused because of a fault");
+      answer = refuse("FAULT");
+    }
+    if (!answer.ok) {
+      const { reason, user } = answer;
+      if (user === undefined) log.debug({ reason }, "webhook: refused");
+      else log.info({ reason, user }, "webhook: refused");
+    }
+    send(request, response, answer);
+    return true;
+  };
+}
+
+async function authenticate(request: IncomingMessage, options: WebhookOptions): Promise<Answer> {
+  const read = await readHookRequest(request);
+  if (!read.ok) return read;
+  const token = readToken(read.hook, options.headerNames);
+  if (token === null) return refuse("TOKEN_MISSING");
+  const verified = await options.verify(token);
+  if (!verified.ok) return verified;
+  const identity = readIdentity(verified.claims, options.nameClaims);
+  if (identity === null) return refuse("IDENTITY_UNKNOWN");
+  const { userId, subjects } = identity;
+  const result = askedRootFields(read.hook.request);
+  if (!result.ok) return { ...result, user: userId };
+  // Looked at last and decided by at once: what is answered is what is known now.
+  const view = options.snapshot.current() ?? (await options.snapshot.ask(subjects));
+  if (view === null) return { ok: false, reason: "ACCESS_UNKNOWN", user: userId };
+  const decision = decide(view.access, {
+    subjects,
+    asked: result.asked,
+    wishedRole: headerValue(read.hook, "x-hasura-role") ?? undefined,
+    now: view.now,
+  });
+  if (!decision.allow) return { ok: false, reason: decision.reason, user: userId };
+  const now = (options.now ?? Date.now)();
+  const maxAge = socketAge(
+    options.socketMaxAge ?? SOCKET_MAX_AGE_S,
+    verified.expiresAt - now,
+    decision.until - view.now,
+  );
+  return allow(decision, userId, maxAge);
+}
+
+function allow(decision: Decision & { allow: true }, userId: string, maxAge: number): Answer {
+  const variables = {
+    "X-Hasura-Role": decision.role,
+    "X-Hasura-User-Id": userId,
+    "Cache-Control": `max-age=${maxAge}`,
+  };
+  return { ok: true, variables };
+}
+
+function refuse(reason: WebhookRefusal): Answer {
+  return { ok: false, reason };
+}
+
+/** Seconds until an open websocket must ask again: the bound, or what is left of the token or the grant. */
+function socketAge(bound: number, ...leftMs: readonly number[]): number {
+  return Math.max(1, Math.min(bound, ...leftMs.map((ms) => Math.floor(ms / 1000))));
+}
+
+/** The bearer token in the first of the headers that is there; `null` when there is none, or it is not clear which. */
+function readToken(hook: HookRequest, headerNames: readonly string[]): string | null {
+  for (const name of headerNames) {
+    const value = headerValue(hook, name);
+    if (value === undefined) continue;
+    return /^\s*bearer +([\w.~+/=-]+)\s*$/i.exec(value ?? "")?.[1] ?? null;
+  }
+  return null;
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "").replace(/[?#].*$/s, "");
+}
+
+/** The reason is for whoever sets things up: Hasura drops it, and it tells no more than that something was refused. */
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  const body = JSON.stringify(answer.ok ? answer.variables : { reason: answer.reason });
+  response.writeHead(answer.ok ? 200 : 401, {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(body),
+    "Cache-Control": "no-store",
+    // A body that nobody read (another method than POST) must not be taken for the next request.
+    ...(request.complete ? {} : { Connection: "close" }),
+  });
+  response.end(body);
+}

@@ -1,0 +1,168 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { awaitEnforced, laggingReplicas } from "../../../src/inventory/access.ts";
+import { type Db, openDb } from "../../../src/inventory/db.ts";
+import { startIssuer, type TestIssuer } from "../../unit/access/token-issuer.ts";
+import { startHook, startProxy, type TestHook, type TestProxy } from "./hook.ts";
+import { ANN, change, createInventory, type TestInventory } from "./inventory.ts";
+
+const STALENESS_MS = 600;
+const VACCINATIONS = { query: "{ vaccinations { id } }" };
+
+let inventory: TestInventory;
+let issuer: TestIssuer;
+/** The way of the lease, and the way on which the database is asked in the middle of a request. */
+let leaseWay: TestProxy;
+let askWay: TestProxy;
+let askDb: Db;
+let hook: TestHook;
+let ann: { Authorization: string };
+
+const status = async () => (await hook.post(ann, VACCINATIONS)).status;
+
+beforeAll(async () => {
+  [inventory, issuer] = await Promise.all([createInventory(), startIssuer()]);
+  ann = { Authorization: `Bearer ${await issuer.sign({ unique_name: "ann@example.com" })}` };
+});
+afterAll(async () => await Promise.all([issuer.stop(), inventory.stop()]));
+
+beforeEach(async () => {
+  await inventory.db.replica.deleteMany();
+  await inventory.revoke(inventory.ports.health, ANN);
+  await inventory.grant(inventory.ports.health, ANN);
+  [leaseWay, askWay] = await Promise.all([
+    startProxy(inventory.database.url),
+    startProxy(inventory.database.url),
+  ]);
+  askDb = openDb(askWay.url, { poolSize: 2 });
+  hook = await startHook({
+    issuer,
+    db: askDb,
+    databaseUrl: leaseWay.url,
+    maxStalenessMs: STALENESS_MS,
+  });
+  await hook.snapshot.refresh();
+});
+afterEach(async () => {
+  leaseWay.turn("cut");
+  await hook.stop();
+  askWay.turn("cut");
+  await askDb.$disconnect();
+  await Promise.all([leaseWay.stop(), askWay.stop()]);
+});
+
+describe("the snapshot", () => {
+  it("follows a change without being asked", async () => {
+    const generation = await change(inventory.db, async () => undefined);
+    await expect.poll(() => hook.snapshot.generation(), { interval: 5 }).toBe(generation);
+    expect(await laggingReplicas(inventory.db, generation)).toEqual([]);
+  });
+
+  it("stays usable for as long as the database can be followed", async () => {
+    const until = performance.now() + 3 * STALENESS_MS;
+    while (performance.now() < until) {
+      expect(hook.snapshot.ready()).toBe(true);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
+
+  it.each(["cut", "silent"] as const)(
+    "is used to the end of its bound and no longer when the way is %s",
+    async (mode) => {
+      leaseWay.turn(mode);
+      askWay.turn(mode);
+      const cutAt = performance.now();
+      expect(await status()).toBe(200);
+      await expect.poll(() => hook.snapshot.ready(), { interval: 5, timeout: 5_000 }).toBe(false);
+      expect(performance.now() - cutAt).toBeLessThan(STALENESS_MS + 100);
+      const asked = performance.now();
+      expect(await hook.post(ann, VACCINATIONS)).toEqual({
+        status: 401,
+        body: { reason: "ACCESS_UNKNOWN" },
+      });
+      expect(performance.now() - asked).toBeLessThan(1_000);
+      expect(hook.snapshot.generation()).toBeGreaterThan(0n);
+      leaseWay.turn("open");
+      askWay.turn("open");
+      await expect.poll(() => hook.snapshot.ready(), { timeout: 20_000 }).toBe(true);
+      expect(await status()).toBe(200);
+    },
+  );
+
+  it("is not needed while the database answers: it is asked instead, and its word is the newest", async () => {
+    leaseWay.turn("cut");
+    await expect.poll(() => hook.snapshot.ready(), { interval: 5, timeout: 5_000 }).toBe(false);
+    expect(await status()).toBe(200);
+    await inventory.revoke(inventory.ports.health, ANN);
+    expect(await hook.post(ann, VACCINATIONS)).toEqual({
+      status: 401,
+      body: { reason: "NO_GRANT" },
+    });
+  });
+
+  it("makes the barrier wait for a replica that was cut off, until that decides by it no more", async () => {
+    leaseWay.turn("cut");
+    askWay.turn("cut");
+    const generation = await inventory.revoke(inventory.ports.health, ANN);
+    expect(await laggingReplicas(inventory.db, generation)).toHaveLength(1);
+    expect(await status()).toBe(200);
+    await awaitEnforced(inventory.db, generation, { timeoutMs: 10_000 });
+    expect(await status()).toBe(401);
+  });
+
+  it("decides by a change before it tells the database that it knows of it", async () => {
+    leaseWay.turn("slow");
+    await hook.snapshot.refresh();
+    const generation = await inventory.revoke(inventory.ports.health, ANN);
+    await awaitEnforced(inventory.db, generation, { timeoutMs: 10_000 });
+    expect(await status()).toBe(401);
+    expect(hook.snapshot.generation()).toBe(generation);
+  });
+
+  it("takes its lease again after its connection was ended by the server", async () => {
+    await inventory.db.$queryRawUnsafe(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'portcullis-access' AND datname = current_database()",
+    );
+    const generation = await inventory.revoke(inventory.ports.health, ANN);
+    await awaitEnforced(inventory.db, generation, { timeoutMs: 10_000 });
+    expect(await status()).toBe(401);
+    await expect.poll(() => hook.snapshot.generation()).toBe(generation);
+    expect(hook.snapshot.ready()).toBe(true);
+  });
+
+  it("registers anew when its row was removed", async () => {
+    await inventory.db.replica.deleteMany();
+    await expect.poll(async () => await inventory.db.replica.count()).toBe(1);
+    await hook.snapshot.refresh();
+    expect(hook.snapshot.ready()).toBe(true);
+  });
+
+  it("gets its lease while changes never pause", async () => {
+    let stop = false;
+    const changing = Array.from({ length: 3 }, async () => {
+      while (!stop) await change(inventory.db, async () => undefined);
+    });
+    const until = performance.now() + 4 * STALENESS_MS;
+    const seen = new Set<bigint>();
+    while (performance.now() < until) {
+      expect(hook.snapshot.ready()).toBe(true);
+      seen.add(hook.snapshot.generation());
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    stop = true;
+    await Promise.all(changing);
+    expect(seen.size).toBeGreaterThan(10);
+  });
+
+  it("ends its lease when it is stopped, and decides no more", async () => {
+    expect(await inventory.db.replica.count()).toBe(1);
+    await hook.snapshot.stop();
+    expect(hook.snapshot.current()).toBeNull();
+    expect(await inventory.db.replica.count()).toBe(0);
+    await expect(hook.snapshot.refresh()).rejects.toThrow();
+  });
+
+  it("says so when it cannot be refreshed", async () => {
+    leaseWay.turn("cut");
+    await expect(hook.snapshot.refresh()).rejects.toMatchObject({ code: "INTERNAL" });
+  });
+});
