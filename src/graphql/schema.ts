@@ -1,0 +1,17 @@
+/** The public schema. Each import adds its types with their queries and mutations. */
+import "./scalars.ts";
+import "./actor.ts";
+import "./validation.ts";
+import "./plan.ts";
+import "./source.ts";
+import "./condition.ts";
+import "./revision.ts";
+import "./grant.ts";
+import "./subject.ts";
+import "./operation.ts";
+import "./output-ports.ts";
+import "./changes.ts";
+import "./hasura.ts";
+import { builder } from "./builder.ts";
+
+export const schema = builder.toSchema();
