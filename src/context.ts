@@ -1,0 +1,59 @@
+/** The only composition root: makes everything that has a life of its own, and ends it again. */
+import type { Config } from "./config.ts";
+import { OPERATION_DEADLINES_MS } from "./domain/operation.ts";
+import { createHasuraClient } from "./hasura/client.ts";
+import { type Db, openDb } from "./inventory/db.ts";
+import { recordHasura } from "./inventory/hasuras.ts";
+import { migrate } from "./inventory/migrate.ts";
+import type { Logger } from "./observability/logger.ts";
+import type { OperationsContext } from "./operations/context.ts";
+import { listenForEnds } from "./operations/wait.ts";
+import { startSources } from "./sources/sources.ts";
+
+export interface Context {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly operations: OperationsContext;
+  /** For the webhook alone: no busy pool may keep a data request waiting. */
+  readonly accessDb: Db;
+  stop(): Promise<void>;
+}
+
+const ACCESS_CONNECTIONS = 3;
+
+/**
+ * Brings the inventory up to this version and opens what the configuration names.
+ * @throws what the database throws when it cannot be reached
+ */
+export async function createContext(config: Config, log: Logger): Promise<Context> {
+  const applied = await migrate(config.databaseUrl);
+  if (applied.length > 0) log.info({ migrations: applied }, "the inventory was migrated");
+  const db = openDb(config.databaseUrl);
+  const accessDb = openDb(config.databaseUrl, { poolSize: ACCESS_CONNECTIONS });
+  await recordHasura(db, { id: config.hasura.id, url: config.hasura.url });
+  const inspector = startSources(config.sources);
+  const ended = listenForEnds(config.databaseUrl, log);
+  const operations: OperationsContext = {
+    db,
+    log,
+    databaseUrl: config.databaseUrl,
+    hasura: createHasuraClient(config.hasura),
+    hasuraId: config.hasura.id,
+    inspector,
+    sourceSettings: config.sources,
+    aggregates: config.aggregates,
+    publicUrl: config.publicUrl,
+    deadlineMs: (kind) => config.operationDeadlineMs ?? OPERATION_DEADLINES_MS[kind],
+    ended,
+  };
+  return {
+    config,
+    log,
+    operations,
+    accessDb,
+    async stop() {
+      await Promise.all([inspector.stop(), ended.stop()]);
+      await Promise.all([db.$disconnect(), accessDb.$disconnect()]);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/** The face that carries operations out: takes wake-ups, and sweeps for what was never woken. */
+import type { OperationsContext } from "./operations/context.ts";
+import { OPERATION_SWEEP_MS, startQueue, sweep } from "./operations/queue.ts";
+import { handleWakeUp } from "./operations/work.ts";
+
+export interface Worker {
+  /** Finishes what is at hand, then stops. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export async function startWorker(ctx: OperationsContext): Promise<Worker> {
+  const stopping = new AbortController();
+  const runner = await startQueue({
+    databaseUrl: ctx.databaseUrl,
+    log: ctx.log,
+    handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
+  });
+  const sweepNow = (): void => {
+    sweep(ctx.db, ctx.hasuraId).catch((err: unknown) => ctx.log.warn({ err }, "the sweep failed"));
+  };
+  // At start too: what a dead process left is taken up at once.
+  sweepNow();
+  const timer = setInterval(sweepNow, OPERATION_SWEEP_MS);
+  let stopped: Promise<void> | undefined;
+  return {
+    stop() {
+      clearInterval(timer);
+      stopping.abort();
+      stopped ??= runner.stop();
+      return stopped;
+    },
+  };
+}
