@@ -4,6 +4,7 @@ import PrismaPlugin from "@pothos/plugin-prisma";
 import RelayPlugin from "@pothos/plugin-relay";
 import ScopeAuthPlugin from "@pothos/plugin-scope-auth";
 import ZodPlugin from "@pothos/plugin-zod";
+import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { type GraphqlContext, isPermitted, type Permission } from "./context.ts";
 import { invalidArguments } from "./errors.ts";
@@ -32,6 +33,19 @@ export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
+/** The text for a search with LIKE, where it stands for itself alone: Prisma leaves `%` and `_` as they are. */
+export function literally(text: string): string {
+  return text.replace(/[\\%_]/g, "\\$&");
+}
+
+/** Cursors of rows hold the row's key, as plugin-prisma writes them; those of subjects hold a ref. */
+function isCursor(text: string): boolean {
+  const decoded = Buffer.from(text, "base64").toString("utf8");
+  return !decoded.startsWith("GPC:") || isUuid(decoded.slice("GPC:S:".length));
+}
+
+const cursor = { schema: z.string().refine(isCursor, "is no cursor that was given out") };
+
 export const builder = new SchemaBuilder<SchemaTypes>({
   // scope-auth first: nothing runs for those who may not ask. Relay before it only decodes ids.
   plugins: [RelayPlugin, ScopeAuthPlugin, PrismaPlugin, ZodPlugin],
@@ -57,8 +71,8 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       description: "How many at most, from the start; 20 by default, 100 at most.",
     },
     lastArgOptions: { description: "How many at most, from the end." },
-    afterArgOptions: { description: "Only what follows this cursor." },
-    beforeArgOptions: { description: "Only what precedes this cursor." },
+    afterArgOptions: { description: "Only what follows this cursor.", validate: cursor },
+    beforeArgOptions: { description: "Only what precedes this cursor.", validate: cursor },
     idFieldOptions: { description: "Global id, for `node`." },
     nodeTypeOptions: { description: "Anything with a global id." },
     nodesQueryOptions: false,

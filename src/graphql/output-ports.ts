@@ -2,7 +2,7 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
 import type { Prisma } from "../inventory/generated/client.ts";
 import { findPort } from "../inventory/ports.ts";
-import { builder } from "./builder.ts";
+import { builder, literally } from "./builder.ts";
 import { OutputPortNode, PortPhase } from "./output-port.ts";
 
 const OutputPortConnection = builder.connectionObject(
@@ -61,13 +61,15 @@ function outputPortWhere(
   filter: typeof OutputPortFilter.$inferInput | null | undefined,
 ): Prisma.OutputPortWhereInput {
   const { environment, phases, domain, dataProduct, componentIds, search, subject } = filter ?? {};
-  const anyCase = (text: string) => ({ contains: text, mode: "insensitive" as const });
+  const anyCase = (text: string) => ({ contains: literally(text), mode: "insensitive" as const });
   const now = new Date();
   return {
     environment: environment == null ? undefined : environmentKey(environment),
     ...(phases == null ? {} : { phase: { in: phases } }),
-    ...(domain == null ? {} : { domain: { equals: domain, mode: "insensitive" } }),
-    ...(dataProduct == null ? {} : { dataProductId: { equals: dataProduct, mode: "insensitive" } }),
+    ...(domain == null ? {} : { domain: { equals: literally(domain), mode: "insensitive" } }),
+    ...(dataProduct == null
+      ? {}
+      : { dataProductId: { equals: literally(dataProduct), mode: "insensitive" } }),
     ...(componentIds == null ? {} : { componentKey: { in: componentIds.map(componentKey) } }),
     ...(search == null
       ? {}

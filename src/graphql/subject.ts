@@ -2,7 +2,7 @@ import { resolveCursorConnection } from "@pothos/plugin-relay";
 import { parseSubject } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
 import type { Prisma } from "../inventory/generated/client.ts";
-import { builder } from "./builder.ts";
+import { builder, literally } from "./builder.ts";
 import type { GraphqlContext } from "./context.ts";
 import { GrantConnection, GrantNode, GrantState, grantOrder, grantWhere } from "./grant.ts";
 
@@ -119,7 +119,7 @@ function subjectWhere(
   const { kind, search, state } = filter ?? {};
   const byRef: Prisma.GrantWhereInput[] = [];
   if (kind != null) byRef.push({ subject: { startsWith: `${kind}:` } });
-  if (search != null) byRef.push({ subject: { contains: search.toLowerCase() } });
+  if (search != null) byRef.push({ subject: { contains: literally(search.toLowerCase()) } });
   return { ...grantWhere({ state }), AND: byRef };
 }
 

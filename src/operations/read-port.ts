@@ -39,12 +39,16 @@ export async function readPort(
 ): Promise<PortReading> {
   const read = readDescriptor(input);
   const problems: Problem[] = read.ok ? [] : [...read.problems];
-  const { target } = read;
-  if (target === null) return { spec: null, problems, warnings: [] };
-  const source = kindOf({ kind: target.source.sourceKind }).read(target.source, target.dataProduct);
-  if (!source.ok) return { spec: null, problems: [...problems, ...source.problems], warnings: [] };
+  const { dataProduct, source: component } = read.ok ? read.target : read;
+  const source =
+    component === null || dataProduct === null
+      ? null
+      : kindOf({ kind: component.sourceKind }).read(component, dataProduct);
+  if (source !== null && !source.ok) problems.push(...source.problems);
+  if (read.target === null || source === null || !source.ok)
+    return { spec: null, problems, warnings: [] };
 
-  const spec = portSpec(target, source.source);
+  const spec = portSpec(read.target, source.source);
   const port = await findPort(db, {
     hasuraId,
     componentId: spec.componentId,
