@@ -13,18 +13,28 @@ const postgres = {
 
 /** `fast` needs nothing but this process; the others share one real PostgreSQL, each test file in a database of its own. */
 export default defineConfig({
+  // Packages outside this project load graphql as CommonJS; two copies of it do not know one another's schemas.
+  resolve: { alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
   test: {
     projects: [
       {
+        extends: true,
         test: {
           name: "fast",
           include: ["test/{unit,property,contract}/**/*.test.ts"],
           testTimeout: 10_000,
         },
       },
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...postgres } },
-      { test: { name: "conformance", include: ["test/conformance/*.test.ts"], ...postgres } },
       {
+        extends: true,
+        test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...postgres },
+      },
+      {
+        extends: true,
+        test: { name: "conformance", include: ["test/conformance/*.test.ts"], ...postgres },
+      },
+      {
+        extends: true,
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

@@ -5,7 +5,7 @@ import { createHasuraClient } from "./hasura/client.ts";
 import { type Db, openDb } from "./inventory/db.ts";
 import { recordHasura } from "./inventory/hasuras.ts";
 import { migrate } from "./inventory/migrate.ts";
-import type { Logger } from "./observability/logger.ts";
+import { type Logger, redactText } from "./observability/logger.ts";
 import type { OperationsContext } from "./operations/context.ts";
 import { listenForEnds } from "./operations/wait.ts";
 import { startSources } from "./sources/sources.ts";
@@ -33,11 +33,12 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
   await recordHasura(db, { id: config.hasura.id, url: config.hasura.url });
   const inspector = startSources(config.sources);
   const ended = listenForEnds(config.databaseUrl, log);
+  const redact = (text: string): string => redactText(text, config.secrets);
   const operations: OperationsContext = {
     db,
     log,
     databaseUrl: config.databaseUrl,
-    hasura: createHasuraClient(config.hasura),
+    hasura: createHasuraClient({ ...config.hasura, redact }),
     hasuraId: config.hasura.id,
     inspector,
     sourceSettings: config.sources,

@@ -26,8 +26,8 @@ export interface GraphqlDeps {
 type GraphqlServer = YogaServerInstance<object, GraphqlContext>;
 
 const limitTokens: Plugin = {
-  onParse({ params }) {
-    params.options = { ...params.options, maxTokens: MAX_TOKENS };
+  onParse({ parseFn, setParseFn }) {
+    setParseFn((source, options) => parseFn(source, { ...options, maxTokens: MAX_TOKENS }));
   },
 };
 

@@ -10,6 +10,8 @@ export interface HasuraSettings {
   readonly timeoutMs: number;
   /** For writes, in milliseconds: a rebuild can take minutes, and a write given up may still commit. */
   readonly writeTimeoutMs: number;
+  /** Takes secrets out of what Hasura says, before it becomes part of a message. */
+  readonly redact: (text: string) => string;
 }
 
 /** A metadata command: `{type, args}`; see Hasura's API reference, "Metadata API". */
@@ -58,8 +60,9 @@ export function createHasuraClient(settings: HasuraSettings): HasuraClient {
     "content-type": "application/json",
     "x-hasura-admin-secret": settings.adminSecret,
   };
+  const { redact } = settings;
   const send = (body: unknown, timeoutMs: number): Promise<unknown> =>
-    call(`${settings.url}/v1/metadata`, {
+    call(redact, `${settings.url}/v1/metadata`, {
       method: "POST",
       headers,
       body: stringifyLossless(body),
@@ -80,7 +83,8 @@ export function createHasuraClient(settings: HasuraSettings): HasuraClient {
     },
     async version() {
       const signal = AbortSignal.timeout(settings.timeoutMs);
-      return check(versionSchema, await call(`${settings.url}/v1/version`, { signal })).version;
+      return check(versionSchema, await call(redact, `${settings.url}/v1/version`, { signal }))
+        .version;
     },
     async isConsistent() {
       const answer = await read({ type: "get_inconsistent_metadata", args: {} });
@@ -89,7 +93,9 @@ export function createHasuraClient(settings: HasuraSettings): HasuraClient {
   };
 }
 
-async function call(url: string, init: RequestInit): Promise<unknown> {
+type Redact = HasuraSettings["redact"];
+
+async function call(redact: Redact, url: string, init: RequestInit): Promise<unknown> {
   let status: number;
   let text: string;
   try {
@@ -105,10 +111,10 @@ async function call(url: string, init: RequestInit): Promise<unknown> {
   const refusal = refusalSchema.safeParse(body);
   // A proxy's page, an empty 502, a half-read body: not Hasura's word, so nothing is known.
   if (!refusal.success) throw unavailable(`answered ${status} with something that is not its own`);
-  throw refused(status, refusal.data);
+  throw refused(redact, status, refusal.data);
 }
 
-function refused(status: number, body: z.infer<typeof refusalSchema>): AppError {
+function refused(redact: Redact, status: number, body: z.infer<typeof refusalSchema>): AppError {
   const refusal: HasuraRefusal = {
     status,
     code: body.code,
@@ -124,7 +130,7 @@ function refused(status: number, body: z.infer<typeof refusalSchema>): AppError 
     );
   if (status === 401)
     return unavailable("refused the admin secret: check HASURA_ADMIN_SECRET", refusal);
-  return new AppError("HASURA_REFUSED", `Hasura refused the change: ${body.error}`, {
+  return new AppError("HASURA_REFUSED", `Hasura refused the change: ${redact(body.error)}`, {
     cause: refusal,
   });
 }

@@ -3,7 +3,6 @@ import { problemText } from "../domain/problem-text.ts";
 import { AppError, isTransient, toAppError } from "../errors.ts";
 import type { Operation } from "../inventory/generated/client.ts";
 import { endOperation, logOperation, postponeOperation } from "../inventory/operations.ts";
-import { redactText } from "../observability/logger.ts";
 import type { OperationsContext } from "./context.ts";
 import { leaveFailed, wakeBeside } from "./port-state.ts";
 import { wake } from "./queue.ts";
@@ -54,7 +53,7 @@ async function postpone(
   const seconds = Math.max(0.1, (at.getTime() - Date.now()) / 1000).toFixed(1);
   await ctx.db.$transaction(async (tx) => {
     await postponeOperation(tx, operation.token, at);
-    const message = `${redactText(error.message)} Trying again in ${seconds} s.`;
+    const message = `${error.message} Trying again in ${seconds} s.`;
     await logOperation(tx, operation.token, "WARNING", "retry", message);
     const committed = operation.kind === "PROVISION" || operation.kind === "UNPROVISION";
     await wake(
@@ -68,19 +67,17 @@ async function postpone(
 }
 
 async function fail(ctx: OperationsContext, operation: Operation, error: AppError): Promise<void> {
-  const message = redactText(error.message);
+  const { message, problems } = error;
+  const texts = problems.map(problemText);
   await ctx.db.$transaction(async (tx) => {
     await logOperation(tx, operation.token, "ERROR", "end", message);
-    for (const problem of error.problems)
-      await logOperation(tx, operation.token, "ERROR", "end", redactText(problemText(problem)));
+    for (const text of texts) await logOperation(tx, operation.token, "ERROR", "end", text);
     await leaveFailed(tx, operation, { code: error.code, message });
     await endOperation(tx, operation.token, {
       status: "FAILED",
       code: error.code,
-      result: [message, ...error.problems.map((problem) => redactText(problemText(problem)))].join(
-        "\n",
-      ),
-      problems: error.problems,
+      result: [message, ...texts].join("\n"),
+      problems,
     });
     await wakeBeside(tx, operation);
   });
