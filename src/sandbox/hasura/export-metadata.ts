@@ -90,7 +90,7 @@ function exportTable(table: TableMetadata): JsonObject {
 }
 
 /** A configuration that says anything gains the parts that Hasura always writes. */
-export function exportTableConfiguration(configuration: TableConfiguration): JsonObject {
+function exportTableConfiguration(configuration: TableConfiguration): JsonObject {
   const { customName, rootFields, columns, comment, others } = configuration;
   const renamed = Object.entries(columns).flatMap(([column, { name }]) =>
     name === undefined ? [] : [[column, name] as const],
@@ -118,7 +118,7 @@ function mapValues<T>(object: Readonly<Record<string, T>>, each: (value: T) => J
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, each(value)]));
 }
 
-export function exportRelationship({ name, using, comment }: Relationship): JsonObject {
+function exportRelationship({ name, using, comment }: Relationship): JsonObject {
   return { name, using: exportUsing(using), ...(comment === undefined ? {} : { comment }) };
 }
 
@@ -135,6 +135,6 @@ function exportUsing(using: JsonObject): JsonObject {
   return { ...using, foreign_key_constraint_on: { column, ...rest } };
 }
 
-export function exportPermission({ role, definition, comment }: Permission): JsonObject {
+function exportPermission({ role, definition, comment }: Permission): JsonObject {
   return { role, permission: definition, ...(comment === undefined ? {} : { comment }) };
 }

@@ -1,6 +1,6 @@
 /** Kinds of sources, names of tables as each kind writes them, and what GraphQL accepts as a name. */
 import { type At, at, keyPath, listAt, objectAt, parseFailed, textAt } from "./decode.ts";
-import { isArray, isObject, type Json } from "./json.ts";
+import { isArray, type Json } from "./json.ts";
 
 export interface Kind {
   /** As metadata and messages write it: `postgres`, `snowflake`. */
@@ -70,7 +70,6 @@ export function tableNameAt(kind: Kind, where: At): TableName {
   const { field, standard } = qualifierOf(kind);
   if (typeof value === "string" && standard !== undefined)
     return tableNameOf(kind, [standard, value]);
-  if (!isObject(value)) objectAt(where, "QualifiedTable");
   const object = objectAt(where, "QualifiedTable");
   if (object.name === undefined) throw parseFailed(path, 'key "name" not found');
   const name = textAt(at(object.name, keyPath(path, "name")));

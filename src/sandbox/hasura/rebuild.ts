@@ -29,7 +29,7 @@ export interface RebuildContext {
 /** The sources to reach and read again although their metadata has not changed. */
 export type Invalidated = "all" | ReadonlySet<string>;
 
-export const NOTHING: Invalidated = new Set();
+const NOTHING: Invalidated = new Set();
 
 /**
  * @param previous what to take unchanged sources from

@@ -3,6 +3,7 @@ import type { Case } from "../case.ts";
 import { BULK } from "./bulk.ts";
 import { CONFLICTS } from "./conflicts.ts";
 import { HOOK } from "./hook.ts";
+import { INCONSISTENCIES } from "./inconsistencies.ts";
 import { METADATA } from "./metadata.ts";
 import { PERMISSIONS } from "./permissions.ts";
 import { PROTOCOL } from "./protocol.ts";
@@ -21,6 +22,7 @@ export const ALL_CASES: readonly { readonly title: string; readonly cases: reado
   { title: "track_tables", cases: TRACK_TABLES },
   { title: "permissions", cases: PERMISSIONS },
   { title: "metadata", cases: METADATA },
+  { title: "inconsistencies", cases: INCONSISTENCIES },
   { title: "names in conflict", cases: CONFLICTS },
   { title: "inherited roles", cases: ROLES },
   { title: "bulk", cases: BULK },

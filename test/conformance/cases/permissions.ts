@@ -176,6 +176,15 @@ export const PERMISSIONS: readonly Case[] = [
       as("some"),
     ),
   ]),
+  testCase("without the key's columns there is no field by primary key", [
+    ...AUTHORS,
+    does("pg_create_select_permission", permission("names", { columns: ["name"] })),
+    query(
+      "{ __schema { queryType { fields { name } } } }",
+      { __schema: { queryType: { fields: [{ name: "author" }] } } },
+      as("names"),
+    ),
+  ]),
   testCase("a limit caps the rows that are shown, not those that are counted", [
     ...AUTHORS,
     does("pg_create_select_permission", permission("some", { limit: 2, allow_aggregations: true })),

@@ -12,7 +12,7 @@ import type { Database, HookStep, Target } from "../../conformance/case.ts";
 import { createDatabase, type TestDatabase } from "../../support/postgres.ts";
 
 export const ADMIN_SECRET = "conformance-secret";
-export const SNOWFLAKE = {
+const SNOWFLAKE = {
   host: "sandbox.snowflakecomputing.com",
   user: "reader",
   password: "p&ss",
@@ -86,7 +86,7 @@ export async function startTarget(
   };
 }
 
-export function jdbcUrl(schema: string, password = SNOWFLAKE.password): string {
+function jdbcUrl(schema: string, password = SNOWFLAKE.password): string {
   return `jdbc:snowflake://${SNOWFLAKE.host}/?user=${SNOWFLAKE.user}&password=${encodeURIComponent(password)}&warehouse=W&db=ANALYTICS&schema=${schema}`;
 }
 

@@ -89,7 +89,7 @@ export function askSource(session: Session, name: string, kind: Kind): BuiltSour
 }
 
 /** The source as metadata has it, also when it is inconsistent. @throws HasuraError not-exists */
-export function askSourceMetadata(session: Session, name: string): SourceMetadata {
+function askSourceMetadata(session: Session, name: string): SourceMetadata {
   const source = findSource(session.metadata, name);
   if (!source) throw noSource(name);
   return source;

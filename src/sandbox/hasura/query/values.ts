@@ -93,7 +93,7 @@ function compatible(location: GraphQLInputType, declared: TypeNode): boolean {
   return bare.kind === Kind.NAMED_TYPE && bare.name.value === location.name;
 }
 
-export function typeText(type: TypeNode): string {
+function typeText(type: TypeNode): string {
   if (type.kind === Kind.NON_NULL_TYPE) return `${typeText(type.type)}!`;
   return type.kind === Kind.LIST_TYPE ? `[${typeText(type.type)}]` : type.name.value;
 }
