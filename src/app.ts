@@ -5,7 +5,7 @@ import express from "express";
 import { type Snapshot, startSnapshot } from "./access/snapshot.ts";
 import { createTokenVerifier } from "./access/verify.ts";
 import { createWebhook, type Webhook } from "./access/webhook.ts";
-import type { Config } from "./config.ts";
+import { type Address, type Config, isLoopback } from "./config.ts";
 import { type Context, createContext } from "./context.ts";
 import { createGraphqlHandler } from "./graphql/server.ts";
 import { createHealth, type Health } from "./health.ts";
@@ -15,12 +15,16 @@ import { createRestRouter } from "./rest/witboost.ts";
 import type { Face } from "./settings.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
+type ListeningFace = Exclude<Face, "worker">;
+
 export interface App {
   /** Base URLs of the faces that run, without a slash at the end. */
-  readonly urls: Partial<Record<Exclude<Face, "worker">, string>>;
+  readonly urls: Partial<Record<ListeningFace, string>>;
   /** Stops taking requests, finishes what is at hand, and lets go of everything. Safe to call twice. */
   stop(): Promise<void>;
 }
+
+const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 interface Parts {
   readonly context: Context;
@@ -46,18 +50,18 @@ export async function startApp(
     webhook: parts.snapshot,
     db: config.faces.has("rest") || config.faces.has("admin") ? context.operations.db : undefined,
   });
-  const servers = new Map<number, Server>();
+  const servers = new Map<string, Server>();
   const urls: App["urls"] = {};
-  for (const face of ["rest", "webhook", "admin"] as const) {
-    if (!config.faces.has(face)) continue;
-    const wanted = config.ports[face];
-    // Without an identity provider for admins, their face never leaves this machine.
-    const host = face === "admin" && wanted !== config.ports.rest ? "127.0.0.1" : config.host;
-    const faces = facesOn(config, wanted);
+  for (const [face, { host, port }] of listeners(config)) {
+    const key = `${host} ${port}`;
     const server =
-      servers.get(wanted) ??
-      (await listen(answer(parts, faces, health, options.graphiql ?? false), host, wanted));
-    servers.set(wanted, server);
+      servers.get(key) ??
+      (await listen(
+        answer(parts, facesAt(config, { host, port }), isLoopback(host), health, options),
+        host,
+        port,
+      ));
+    servers.set(key, server);
     urls[face] =
       `http://${host === "::1" ? "[::1]" : host}:${(server.address() as AddressInfo).port}`;
   }
@@ -97,13 +101,30 @@ async function startParts(context: Context): Promise<Parts> {
   return { context, snapshot, worker, webhook };
 }
 
-function facesOn(config: Config, port: number): ReadonlySet<Face> {
+/** What listens where. A process that only works listens too, for those who ask how it is. */
+function listeners({ faces, addresses }: Config): [ListeningFace, Address][] {
+  const chosen = (["rest", "webhook", "admin"] as const).filter((face) => faces.has(face));
+  return (chosen.length > 0 ? chosen : (["rest"] as const)).map((face) => [face, addresses[face]]);
+}
+
+function facesAt({ faces, addresses }: Config, at: Address): ReadonlySet<ListeningFace> {
   const all = ["rest", "webhook", "admin"] as const;
-  return new Set(all.filter((face) => config.faces.has(face) && config.ports[face] === port));
+  return new Set(
+    all.filter(
+      (face) =>
+        faces.has(face) && addresses[face].port === at.port && addresses[face].host === at.host,
+    ),
+  );
 }
 
 /** Health first, then the webhook (before Express: it is asked on every data request), then the rest. */
-function answer(parts: Parts, faces: ReadonlySet<Face>, health: Health, graphiql: boolean) {
+function answer(
+  parts: Parts,
+  faces: ReadonlySet<ListeningFace>,
+  local: boolean,
+  health: Health,
+  { graphiql = false }: { graphiql?: boolean },
+) {
   const { context, webhook } = parts;
   const web = express();
   web.disable("x-powered-by");
@@ -123,6 +144,14 @@ function answer(parts: Parts, faces: ReadonlySet<Face>, health: Health, graphiql
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (await health(request, response)) return;
     if (faces.has("webhook") && (await webhook?.(request, response))) return;
+    // A page elsewhere can have its name lead to this machine; the browser then sends that name.
+    if (local && !LOOPBACK_HOST.test(request.headers.host ?? "")) {
+      response.writeHead(403, { "content-type": "application/json" });
+      response.end(
+        JSON.stringify({ error: "This address answers to names of this machine only." }),
+      );
+      return;
+    }
     web(request, response);
   };
 }

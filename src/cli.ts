@@ -49,13 +49,20 @@ export function createCli(environment: Environment): Command {
 
 /** Runs the command line; what goes wrong is one text on standard error and a code of 1. */
 export async function runCli(argv: readonly string[], environment: Environment): Promise<void> {
+  let serving = false;
   try {
-    await createCli(environment).parseAsync([...argv]);
+    const cli = createCli(environment);
+    cli.hook("postAction", (_cli, command) => {
+      serving = command.name() === "start";
+    });
+    await cli.parseAsync([...argv]);
   } catch (error) {
     const text = error instanceof AppError ? error.message : String(error);
     process.stderr.write(`${text}\n`);
     process.exitCode = 1;
   }
+  // The migration engine leaves a timer of 10 s behind, for which nobody need wait; what was written goes out first.
+  if (!serving) process.stdout.write("", () => process.exit());
 }
 
 function say(text: string): void {
@@ -96,9 +103,9 @@ async function plan(environment: Environment, file: string): Promise<void> {
   const config = readConfig(environment);
   const { createContext } = await import("./context.ts");
   const { previewPlan } = await import("./operations/preview.ts");
+  const descriptor = await readFile(file, "utf8");
   const context = await createContext(config, createLogger({ level: "error" }));
   try {
-    const descriptor = await readFile(file, "utf8");
     say((await previewPlan(context.operations, { provision: { descriptor } })).text);
   } finally {
     await context.stop();

@@ -44,7 +44,7 @@ const PRODUCTION_SETTINGS = [
 
 const LOOPBACK_HOSTS = new Set(["127.0.0.1", "localhost", "::1"]);
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return LOOPBACK_HOSTS.has(host);
 }
 
@@ -65,11 +65,15 @@ const SECRET_SETTINGS = [
   "WITBOOST_TOKEN",
 ] as const;
 
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface Config {
   readonly databaseUrl: string;
-  readonly host: string;
-  /** Ports of the faces; equal ones share a listener. */
-  readonly ports: { readonly rest: number; readonly webhook: number; readonly admin: number };
+  /** Where each face listens; equal addresses share a listener. */
+  readonly addresses: Readonly<Record<Exclude<Face, "worker">, Address>>;
   readonly faces: ReadonlySet<Face>;
   /** Prefix under which the contract's routes are also served; `""` or `/…` without a slash at its end. */
   readonly basePath: string;
@@ -239,7 +243,10 @@ function crossChecks(settings: Settings): Problem[] {
       suggestion: "set it, or AZURE_TENANT_ID, from which both of Entra's issuers follow",
     });
   if (settings.SOURCE_CREDENTIALS === "file")
-    for (const name of ["HASURA_SNOWFLAKE_USER", "HASURA_SNOWFLAKE_PASSWORD"] as const)
+    for (const name of [
+      "HASURA_SNOWFLAKE_USER",
+      settings.SNOWFLAKE_PRIVATE_KEY ? "HASURA_SNOWFLAKE_PRIVATE_KEY" : "HASURA_SNOWFLAKE_PASSWORD",
+    ] as const)
       if (!settings[name].startsWith("/"))
         problems.push({
           path: name,
@@ -248,23 +255,33 @@ function crossChecks(settings: Settings): Problem[] {
           suggestion: "/secrets/snowflake-user",
         });
   if (isLoopback(settings.HOST)) return problems;
-  const chosen = settings.FACES;
-  const shared =
-    (chosen.includes("webhook") && settings.WEBHOOK_PORT === undefined) ||
-    (chosen.includes("admin") && settings.ADMIN_PORT === undefined);
-  if (chosen.length > 1 && shared)
+  const at = addresses(settings);
+  const listening = (["rest", "webhook", "admin"] as const).filter((face) =>
+    settings.FACES.includes(face),
+  );
+  if (new Set(listening.map((face) => at[face].port)).size < listening.length)
     problems.push({
       path: "WEBHOOK_PORT",
-      message: "faces share PORT, which is allowed on loopback only",
-      suggestion: "set WEBHOOK_PORT and ADMIN_PORT, or run fewer FACES",
+      message: `${listening.join(", ")} share a port, which is allowed on loopback only`,
+      suggestion: "give PORT, WEBHOOK_PORT and ADMIN_PORT ports of their own, or run fewer FACES",
     });
-  if (chosen.includes("rest") && !settings.WITBOOST_TOKEN && settings.REST_OPEN !== "true")
+  if (settings.FACES.includes("rest") && !settings.WITBOOST_TOKEN && settings.REST_OPEN !== "true")
     problems.push({
       path: "WITBOOST_TOKEN",
       message: `is missing, and HOST ${settings.HOST} is reachable by others`,
       suggestion: "set it, or say REST_OPEN=true where the network alone protects the routes",
     });
   return problems;
+}
+
+function addresses(settings: Settings): Config["addresses"] {
+  const { HOST: host, PORT: port, WEBHOOK_PORT, ADMIN_PORT } = settings;
+  return {
+    rest: { host, port },
+    webhook: { host, port: WEBHOOK_PORT ?? port },
+    // Without an identity provider for admins, their face never leaves this machine.
+    admin: { host: isLoopback(host) ? host : "127.0.0.1", port: ADMIN_PORT ?? port },
+  };
 }
 
 function toConfig(settings: Settings): Config {
@@ -274,12 +291,7 @@ function toConfig(settings: Settings): Config {
   ];
   return {
     databaseUrl: settings.DATABASE_URL,
-    host: settings.HOST,
-    ports: {
-      rest: settings.PORT,
-      webhook: settings.WEBHOOK_PORT ?? settings.PORT,
-      admin: settings.ADMIN_PORT ?? settings.PORT,
-    },
+    addresses: addresses(settings),
     faces: new Set(settings.FACES),
     basePath: settings.BASE_PATH,
     publicUrl: settings.PUBLIC_URL ?? null,

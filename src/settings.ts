@@ -32,6 +32,8 @@ const list = z.string().transform((text, context): string[] => {
   }
 });
 
+const someList = list.refine((items) => items.length > 0, "expected at least one");
+
 const whole = (minimum: number, maximum: number) =>
   z.coerce
     .number({ error: "expected a whole number" })
@@ -100,12 +102,12 @@ export const settingsSchema = z.object({
   HASURA_SNOWFLAKE_PRIVATE_KEY: z.string().default("SNOWFLAKE_PRIVATE_KEY"),
   AGGREGATES: z.enum(["off", "declared"], { error: "expected off or declared" }).default("off"),
   JWKS_URL: webUrl,
-  JWT_AUDIENCE: list,
-  JWT_ISSUER: list.optional(),
-  JWT_ALGORITHMS: list
+  JWT_AUDIENCE: someList,
+  JWT_ISSUER: someList.optional(),
+  JWT_ALGORITHMS: someList
     .pipe(z.array(z.enum(ALGORITHMS, { error: `expected some of ${ALGORITHMS.join(", ")}` })))
     .default(["RS256"]),
-  AUTHORIZATION_HEADER_FIELD_NAMES: list.default(["authorization"]),
+  AUTHORIZATION_HEADER_FIELD_NAMES: someList.default(["authorization"]),
   AZURE_TENANT_ID: z.string().optional(),
   AZURE_CLIENT_ID: z.string().optional(),
   AZURE_CLIENT_SECRET: z.string().optional(),

@@ -37,7 +37,7 @@ import { readYaml } from "./yaml.ts";
 
 export type { SourceComponent } from "./components.ts";
 
-export const COMPONENT_DESCRIPTOR = "COMPONENT_DESCRIPTOR";
+const COMPONENT_DESCRIPTOR = "COMPONENT_DESCRIPTOR";
 const DESCRIPTOR_KINDS: readonly string[] = [
   COMPONENT_DESCRIPTOR,
   "DATAPRODUCT_DESCRIPTOR",

@@ -25,12 +25,14 @@ export function toGraphqlError(error: unknown): GraphQLError {
   const known = appErrorOf(error);
   const located = error instanceof GraphQLError ? error : undefined;
   const own = located !== undefined && located.originalError == null ? located.extensions : {};
+  // What a parser complained of holds parts of what was sent.
+  const { originalError: _, ...told } = own;
   return new GraphQLError(known.message, {
     nodes: located?.nodes,
     source: located?.source,
     positions: located?.positions,
     path: located?.path,
-    extensions: { code: known.code, problems: known.problems, ...own },
+    extensions: { code: known.code, problems: known.problems, ...told },
   });
 }
 

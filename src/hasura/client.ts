@@ -128,6 +128,8 @@ function refused(redact: Redact, status: number, body: z.infer<typeof refusalSch
       "Hasura's metadata was changed by somebody else meanwhile.",
       { cause: refusal },
     );
+  if (body.code === "connection-not-established")
+    return unavailable("cannot reach the agent of this kind of source", refusal);
   if (status === 401)
     return unavailable("refused the admin secret: check HASURA_ADMIN_SECRET", refusal);
   return new AppError("HASURA_REFUSED", `Hasura refused the change: ${redact(body.error)}`, {

@@ -59,7 +59,14 @@ export function findTable(
   return entry === undefined ? undefined : readEntry(tableSchema, entry, `table ${path.join(".")}`);
 }
 
-/** How many tables a source has, ours or not. */
+/** What a source can hold beside tables, as the metadata spells it. */
+const SOURCE_PARTS = ["functions", "native_queries", "logical_models", "stored_procedures"];
+
+export function holdsMoreThanTables(source: SourceEntry): boolean {
+  return SOURCE_PARTS.some((part) => isFilledList(source[part]));
+}
+
+/** A key for each table a source has, ours or not. */
 export function tableKeys(source: SourceEntry): string[] {
   return (source.tables ?? []).map((table) => tablePathKey(memberOf(table, "table")));
 }
@@ -82,10 +89,11 @@ const TABLE_PARTS = [
 
 /** What else hangs on a table beside select permissions: names such as `object_relationships`. */
 export function otherParts(table: TableEntry): string[] {
-  return TABLE_PARTS.filter((part) => {
-    const value = table[part];
-    return Array.isArray(value) && value.length > 0;
-  });
+  return TABLE_PARTS.filter((part) => isFilledList(table[part]));
+}
+
+function isFilledList(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
 }
 
 /** A data connector's table is an array of names; a bare string is an array of one. */

@@ -6,6 +6,7 @@ import {
   canonical,
   findSource,
   findTable,
+  holdsMoreThanTables,
   type Metadata,
   otherParts,
   type PermissionEntry,
@@ -175,7 +176,7 @@ function additions(
     source === undefined ||
     confirmed.has(keyed(sourceRef)) ||
     (intended.has(keyed(sourceRef)) &&
-      sameConfiguration(source.configuration, wanted.source.configuration));
+      (marked || sameConfiguration(source.configuration, wanted.source.configuration)));
   if (!sourceIsOurs)
     refuse(
       wanted.source.name,
@@ -279,7 +280,8 @@ function sourceRemovals(
     );
     // One that was only intended is ours when a table of ours was in it: they are written together.
     const ours = object.confirmed || going.size > 0;
-    if (!ours || !tableKeys(source).every((key) => going.has(key))) return [];
+    const empty = tableKeys(source).every((key) => going.has(key)) && !holdsMoreThanTables(source);
+    if (!ours || !empty) return [];
     const args = { name: object.source, cascade: false };
     const before = { name: object.source, configuration: source.configuration };
     const type = `${object.sourceKind}_drop_source`;

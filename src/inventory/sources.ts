@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts";
 import type { DbOrTx, Tx } from "./db.ts";
 import type { Prisma, Source } from "./generated/client.ts";
 import { claimNames } from "./names.ts";
@@ -24,15 +25,26 @@ export async function findLiveSource(
 
 /** The live source of that key, made when there is none; its connection brought up to date. */
 export async function ensureSource(tx: Tx, facts: SourceFacts): Promise<Source> {
-  const { hasuraId, environment, connectionTemplate } = facts;
+  const { connectionTemplate } = facts;
   const live = await findLiveSource(tx, facts);
   if (live !== null)
     return tx.source.update({ where: { id: live.id }, data: { connectionTemplate } });
   const source = await tx.source.create({ data: facts });
-  await claimNames(tx, { hasuraId, environment }, { sourceId: source.id }, [
-    { namespace: "SOURCE", name: source.name, purpose: "source" },
-  ]);
-  return source;
+  return claimSourceName(tx, source);
+}
+
+const NAME_ATTEMPTS = 10;
+
+/** A source's name is no contract: a taken one gives way to the next. */
+async function claimSourceName(tx: Tx, source: Source): Promise<Source> {
+  const { hasuraId, environment, id: sourceId } = source;
+  for (let attempt = 1; attempt <= NAME_ATTEMPTS; attempt += 1) {
+    const name = attempt === 1 ? source.name : `${source.name}_${attempt}`;
+    const claim = { namespace: "SOURCE" as const, name, purpose: "source" };
+    const taken = await claimNames(tx, { hasuraId, environment }, { sourceId }, [claim]);
+    if (taken.length === 0) return tx.source.update({ where: { id: sourceId }, data: { name } });
+  }
+  throw new AppError("INTERNAL", "No free name was found for the source.");
 }
 
 /** Ids of these sources that hold a table of another port. */

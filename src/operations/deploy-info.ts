@@ -10,7 +10,7 @@ export type InfoEntry = {
   readonly href?: string;
 };
 
-/** Keys are camelCase, and their order is the order of display. Neither part holds a secret. */
+/** Keys are camelCase; the Marketplace shows each entry of `publicInfo` by its label. Neither part holds a secret. */
 export function deployInfo(port: {
   port: OutputPort;
   spec: PortSpec;

@@ -1,4 +1,5 @@
 /** Waiting for an operation's end. */
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import type { Db } from "../inventory/db.ts";
@@ -15,6 +16,7 @@ export interface EndedSignal {
 /** A row is read again at least this often, for a signal can be lost with its connection. */
 const RECHECK_MS = 500;
 const RECONNECT_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Returns when the operation has ended, or after `ms` milliseconds; the caller reads the row. */
 export async function awaitOperation(
@@ -38,30 +40,10 @@ export async function awaitOperation(
 export function listenForEnds(databaseUrl: string, log: Logger): EndedSignal {
   const waiting = new Map<string, Set<() => void>>();
   const stopping = new AbortController();
-  let client: Client | undefined;
-
-  const listen = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      try {
-        client = new Client({ connectionString: databaseUrl });
-        const broken = new Promise<void>((resolve) => client?.once("end", resolve));
-        client.on("error", (err) =>
-          log.debug({ err }, "the connection for ended operations broke"),
-        );
-        client.on("notification", ({ payload }) => {
-          for (const wake of waiting.get(payload ?? "") ?? []) wake();
-        });
-        await client.connect();
-        await client.query(`LISTEN ${OPERATION_CHANNEL}`);
-        await broken;
-      } catch (err) {
-        log.debug({ err }, "cannot listen for ended operations");
-      }
-      await sleep(RECONNECT_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
+  const onEnded = (token: string): void => {
+    for (const wake of waiting.get(token) ?? []) wake();
   };
-  const listening = listen();
-
+  const listening = listenUntil(stopping.signal, databaseUrl, onEnded, log);
   return {
     next(token, ms) {
       return new Promise<void>((resolve) => {
@@ -79,8 +61,34 @@ export function listenForEnds(databaseUrl: string, log: Logger): EndedSignal {
     },
     async stop() {
       stopping.abort();
-      await client?.end().catch(() => undefined);
       await listening;
     },
   };
+}
+
+/** Never throws; returns once the signal is aborted and the connection is closed. */
+async function listenUntil(
+  stopping: AbortSignal,
+  databaseUrl: string,
+  onEnded: (token: string) => void,
+  log: Logger,
+): Promise<void> {
+  while (!stopping.aborted) {
+    const client = new Client({
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    });
+    try {
+      client.on("error", (err) => log.debug({ err }, "the connection for ended operations broke"));
+      client.on("notification", ({ payload }) => onEnded(payload ?? ""));
+      const broken = once(client, "end", { signal: stopping }).catch(() => undefined);
+      await client.connect();
+      await client.query(`LISTEN ${OPERATION_CHANNEL}`);
+      await broken;
+    } catch (err) {
+      log.debug({ err }, "cannot listen for ended operations");
+    }
+    await client.end().catch(() => undefined);
+    await sleep(RECONNECT_MS, undefined, { signal: stopping }).catch(() => undefined);
+  }
 }

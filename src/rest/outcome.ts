@@ -26,7 +26,7 @@ interface Log {
 /** How many lines of an operation's log a status carries: the client asks for it again and again. */
 const MAX_LOGS = 200;
 
-export function validationResult(errors: readonly string[]): ValidationResult {
+function validationResult(errors: readonly string[]): ValidationResult {
   return errors.length === 0 ? { valid: true } : { valid: false, error: { errors } };
 }
 
@@ -56,7 +56,7 @@ export function statusAnswer(operation: OperationOutcomeFragment): Answer {
   return { status: 200, json: provisioningStatus(operation) };
 }
 
-export function provisioningStatus(operation: OperationOutcomeFragment): ProvisioningStatus {
+function provisioningStatus(operation: OperationOutcomeFragment): ProvisioningStatus {
   const { status, result, url, info, logs } = operation;
   const details = status === "FAILED" && url !== null ? `\nDetails: ${url}` : "";
   return {

@@ -58,7 +58,7 @@ export const WITBOOST_SHAPES = {
 export type WitboostShape = keyof typeof WITBOOST_SHAPES;
 
 /** What the Marketplace shows of public info: each entry has this shape, or is not shown. */
-export const MARKETPLACE_ENTRY = object(
+const MARKETPLACE_ENTRY = object(
   { type: { enum: ["string", "link", "date"] }, label: text, value: text, href: text },
   ["type", "label", "value"],
 );

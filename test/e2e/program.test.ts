@@ -1,8 +1,10 @@
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { sandboxEnvironment } from "../../src/sandbox/environment.ts";
 import { type Program, runProgram } from "../support/program.ts";
+import { startTestSandbox, type TestSandbox } from "../support/sandbox.ts";
 
 const EXAMPLES = join(import.meta.dirname, "..", "..", "examples");
 const programs: Program[] = [];
@@ -99,6 +101,43 @@ describe("portcullis start", () => {
     expect(program.output()).toContain("JWKS_URL: is missing");
     expect(program.output()).not.toContain("canary");
     expect(program.output()).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe("the other commands", () => {
+  let sandbox: TestSandbox;
+  beforeAll(async () => {
+    sandbox = await startTestSandbox();
+  });
+  afterAll(() => sandbox?.stop());
+
+  const run = async (...args: string[]) => {
+    const program = runProgram(args, sandboxEnvironment(sandbox));
+    return { code: await program.ended(), output: program.output() };
+  };
+
+  it("db migrate brings the inventory up to date, and says when it is", async () => {
+    expect(await run("db", "migrate")).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^Applied \d+_inventory/),
+    });
+    expect(await run("db", "migrate")).toEqual({ code: 0, output: "The inventory is up to date." });
+  });
+
+  it("plan shows what a descriptor would do, and what is wrong with one", async () => {
+    const good = await run("plan", join(EXAMPLES, "vaccinations.yaml"));
+    expect(good.output).toMatch(/^\+ source healthcare_vaccinations_0_/);
+    expect(good.code).toBe(0);
+    const bad = await run("plan", join(EXAMPLES, "README.md"));
+    expect(bad.code).toBe(1);
+    expect(bad.output).not.toMatch(/\n\s+at /);
+    const none = await run("plan", join(EXAMPLES, "nothing.yaml"));
+    expect(none).toMatchObject({ code: 1, output: expect.stringContaining("nothing.yaml") });
+  });
+
+  it("print-schema prints the schema that is committed", async () => {
+    const committed = await readFile(join(EXAMPLES, "..", "schema", "schema.graphql"), "utf8");
+    expect((await run("print-schema")).output.trim()).toBe(committed.trim());
   });
 });
 

@@ -34,8 +34,11 @@ describe("the configuration", () => {
   it("has defaults that work for everything but the four real things and their credentials", () => {
     const config = readConfig(PRODUCTION);
     expect(config).toMatchObject({
-      host: "127.0.0.1",
-      ports: { rest: 8091, webhook: 8091, admin: 8091 },
+      addresses: {
+        rest: { host: "127.0.0.1", port: 8091 },
+        webhook: { host: "127.0.0.1", port: 8091 },
+        admin: { host: "127.0.0.1", port: 8091 },
+      },
       hasura: { url: "https://hasura.example.com", timeoutMs: 30_000 },
       operationWaitMs: 2000,
       aggregates: "off",
@@ -101,7 +104,7 @@ describe("the configuration", () => {
   });
 
   it("counts an empty value as unset", () => {
-    expect(readConfig({ ...PRODUCTION, PORT: "", BASE_PATH: "" }).ports.rest).toBe(8091);
+    expect(readConfig({ ...PRODUCTION, PORT: "", BASE_PATH: "" }).addresses.rest.port).toBe(8091);
   });
 
   it("never puts a value into what it complains of", () => {
@@ -122,6 +125,37 @@ describe("the configuration", () => {
     ]);
     const apart = { ...open, WEBHOOK_PORT: "8092", ADMIN_PORT: "8093", REST_OPEN: "true" };
     expect(faults(() => readConfig(apart))).toEqual({});
+    expect(readConfig(apart).addresses).toMatchObject({
+      rest: { host: "0.0.0.0" },
+      webhook: { host: "0.0.0.0" },
+      admin: { host: "127.0.0.1" },
+    });
+    const shared = { ...apart, ADMIN_PORT: "8092" };
+    expect(faults(() => readConfig(shared))).toHaveProperty("WEBHOOK_PORT");
+    const worker = { ...open, FACES: "webhook,worker" };
+    expect(faults(() => readConfig(worker))).toEqual({});
+    expect(readConfig({ ...open, FACES: "admin" }).addresses.admin.host).toBe("127.0.0.1");
+  });
+
+  it.each(["JWT_ISSUER", "JWT_AUDIENCE", "AUTHORIZATION_HEADER_FIELD_NAMES", "JWT_ALGORITHMS"])(
+    "refuses an empty list for %s",
+    (name) => {
+      expect(faults(() => readConfig({ ...PRODUCTION, [name]: "[]" }))).toHaveProperty(name);
+    },
+  );
+
+  it("asks for paths of the credentials that are used when Hasura reads them from files", () => {
+    const files = { ...PRODUCTION, SOURCE_CREDENTIALS: "file" };
+    expect(Object.keys(faults(() => readConfig(files)))).toEqual([
+      "HASURA_SNOWFLAKE_USER",
+      "HASURA_SNOWFLAKE_PASSWORD",
+    ]);
+    const key = {
+      ...files,
+      SNOWFLAKE_PRIVATE_KEY: "a-key",
+      HASURA_SNOWFLAKE_USER: "/secrets/user",
+    };
+    expect(Object.keys(faults(() => readConfig(key)))).toEqual(["HASURA_SNOWFLAKE_PRIVATE_KEY"]);
   });
 });
 

@@ -96,7 +96,7 @@ async function whatToTry(sandbox: Sandbox, service: Service): Promise<string[]> 
     `Hasura (consumers)  ${sandbox.hasuraUrl}/v1/graphql`,
     `A token of Alice    ${token}`,
     "",
-    `curl -s ${service.url}/graphql -H 'content-type: application/json' -d '{"query":"{ outputPorts { totalCount nodes { name phase } } }"}'`,
+    `curl -s ${service.url}/graphql -H 'content-type: application/json' -d '{"query":"{ outputPorts { totalCount edges { node { name phase } } } }"}'`,
     `curl -s ${sandbox.url}/sandbox/stats`,
     "",
     "Ctrl-C ends it and removes its data.",

@@ -83,7 +83,9 @@ describe("a port's life over the contract's routes", () => {
       ["user:alice_example.com", "witboost"],
     ]);
 
-    expectStatus(await rest.post("/v1/unprovision", asked({ removeData: true })), "COMPLETED");
+    const removed = await rest.post("/v1/unprovision", asked({ removeData: true }));
+    expectStatus(removed, "COMPLETED");
+    expect(removed.json?.result).toContain("data was not removed");
     expect(await plane.ctx.db.grant.findMany(live)).toEqual([]);
     expect((await plane.metadata()).sources).toEqual([]);
   });
@@ -166,6 +168,26 @@ describe("a body that is not as the contract has it", () => {
       expect(verdict.json?.valid).toBe(false);
     });
   }
+
+  it("is told what is wrong with it, and nothing that it holds is sent back", async () => {
+    const yaml = { "content-type": "text/yaml" };
+    const declared = await rest.post("/v1/provision", descriptor, yaml);
+    expect(declared.json?.moreInfo).toMatchObject({
+      solutions: ["Content-Type: application/json"],
+    });
+    for (const body of [
+      'canary-4711 {"descriptor": 1',
+      '{"descriptor": "canary-4711',
+      "[canary-4711]",
+    ])
+      for (const path of ["/v1/provision", "/v1/validate"]) {
+        const refused = await rest.post(path, body);
+        expect(refused.text).toContain("not JSON");
+        expect(refused.text).not.toMatch(/canary|position|SyntaxError/);
+      }
+    const wrong = await rest.post("/v1/provision", asked({ descriptorKind: "canary-4711" }));
+    expect(wrong.text).not.toContain("canary");
+  });
 
   it("names what is wrong with an access list's body", async () => {
     const info = { request: descriptor, result: "" };
