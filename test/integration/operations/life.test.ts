@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readGeneration } from "../../../src/inventory/access.ts";
 import { previewPlan } from "../../../src/operations/preview.ts";
 import { submitProvision, submitUpdateAcl } from "../../../src/operations/submit.ts";
 import { example, type Plane, startPlane } from "../../support/plane.ts";
@@ -87,9 +88,11 @@ describe("a port's life", () => {
   });
 
   it("takes an access list as a snapshot: what is missing in it ends", async () => {
-    await plane.updateAcl(vaccinations, ["user:alice_example.com", "group:analysts"]);
+    const first = await plane.updateAcl(vaccinations, ["user:alice_example.com", "group:analysts"]);
     const second = await plane.updateAcl(vaccinations, ["group:analysts", "user:Bob_example.com"]);
     expect(second.status).toBe("COMPLETED");
+    expect(second.accessGeneration).toBeGreaterThan(first.accessGeneration ?? 0n);
+    expect(await readGeneration(plane.ctx.db)).toBe(second.accessGeneration);
     const grants = await plane.ctx.db.grant.findMany({ orderBy: { subject: "asc" } });
     expect(grants.map(({ subject, endedAt }) => [subject, endedAt === null])).toEqual([
       ["group:analysts", true],
@@ -136,6 +139,31 @@ describe("a port's life", () => {
   it("can be torn down although its names break every rule by now", async () => {
     const broken = vaccinations.replaceAll("healthcare_vaccinations_0_vaccinationsgraphql", "x-y");
     expect((await plane.unprovision(broken)).status).toBe("COMPLETED");
+  });
+});
+
+describe("a port that moves to another database", () => {
+  it("gets another source; the old one goes, in Hasura and in the inventory", async () => {
+    await plane.sandbox.addSnowflakeDatabase(
+      "HEALTHCARE_EU",
+      `CREATE SCHEMA IF NOT EXISTS "VACCINATIONS_0";
+       CREATE OR REPLACE VIEW "VACCINATIONS_0"."VACCINATIONS_CLEAN_VIEW" AS
+       SELECT DATE '2021-03-01' AS "DATE", 'FR_IDF'::text AS "LOCATION_KEY"`,
+    );
+    const moved = vaccinations
+      .replaceAll("database: HEALTHCARE", "database: HEALTHCARE_EU")
+      .replace(/^ +- \{ name: (new|cumulative)_.*\n/gm, "");
+    expect((await plane.provision(vaccinations)).status).toBe("COMPLETED");
+    const operation = await plane.provision(moved);
+    expect(operation.result).toBe("The output port is provisioned.");
+    const { sources } = await plane.metadata();
+    const databases = sources.map(({ tables }) => tables[0]?.table[0]).sort();
+    expect(databases).toEqual(["HEALTHCARE_EU", "MOBILITY"]);
+    const live = await plane.ctx.db.source.findMany({ where: { removedAt: null } });
+    expect(live.map(({ name }) => name).sort()).toEqual(sources.map(({ name }) => name).sort());
+    const names = await plane.ctx.db.ownedName.findMany({ where: { namespace: "SOURCE" } });
+    expect(names.map(({ name }) => name).sort()).toEqual(live.map(({ name }) => name).sort());
+    expect((await plane.provision(vaccinations)).status).toBe("COMPLETED");
   });
 });
 
