@@ -10,6 +10,8 @@ export interface Program {
   readonly child: ChildProcess;
   /** Everything written so far, standard output and error together. */
   output(): string;
+  /** The first line that has this text. @throws when the program ends before */
+  printed(text: string): Promise<string>;
   /** The first log line that has this message, parsed. @throws when the program ends before */
   logged(message: string): Promise<Record<string, unknown>>;
   /** Ends it, by default with `kill -9`, and waits. @returns its exit code */
@@ -45,23 +47,25 @@ export function runProgram(
     if (!over) await once(child, "exit");
     return child.exitCode;
   };
+  const printed = async (text: string): Promise<string> => {
+    for (;;) {
+      const found = lines.find((line) => line.includes(text));
+      if (found !== undefined) return found;
+      if (over) throw new Error(`the program ended:\n${lines.join("\n")}`);
+      await new Promise<void>((resolve) => {
+        const woken = (): void => {
+          waiting.delete(woken);
+          resolve();
+        };
+        waiting.add(woken);
+      });
+    }
+  };
   return {
     child,
     output: () => lines.join("\n"),
-    async logged(message) {
-      for (;;) {
-        const found = lines.find((line) => line.includes(`"msg":"${message}`));
-        if (found !== undefined) return JSON.parse(found);
-        if (over) throw new Error(`the program ended:\n${lines.join("\n")}`);
-        await new Promise<void>((resolve) => {
-          const once = (): void => {
-            waiting.delete(once);
-            resolve();
-          };
-          waiting.add(once);
-        });
-      }
-    },
+    printed,
+    logged: async (message) => JSON.parse(await printed(`"msg":"${message}`)),
     async end(signal = "SIGKILL") {
       if (!over) child.kill(signal);
       return ended();

@@ -8,7 +8,7 @@ import { sandboxEnvironment } from "../environment.ts";
 import { type Sandbox, startSandbox } from "../sandbox.ts";
 import { CheckFailed, type Checks, createChecks } from "./checks.ts";
 import { hasuraStats, tokenFor } from "./clients.ts";
-import { runLifecycle } from "./lifecycle.ts";
+import { leaveProvisioned, runLifecycle, type Stage } from "./lifecycle.ts";
 import { jsonPrinter, type Printer, textPrinter } from "./print.ts";
 import { type Service, startService } from "./service.ts";
 
@@ -67,7 +67,9 @@ async function play(
   });
   const { service } = running;
   if (service === undefined) throw new CheckFailed("the service");
-  await runLifecycle({ checks, sandbox, service });
+  const stage = { checks, sandbox, service };
+  await runLifecycle(stage);
+  const next = options.keep ? await whatToTry(stage, await leaveProvisioned(stage)) : WHAT_NEXT;
   const { writes, rebuilds, introspections } = await hasuraStats(sandbox.url);
   const facts = {
     "checks held": checks.passed(),
@@ -76,7 +78,7 @@ async function play(
     introspections,
     "seconds in all": ((performance.now() - began) / 1000).toFixed(1),
   };
-  printer.summary(facts, options.keep ? await whatToTry(sandbox, service) : WHAT_NEXT);
+  printer.summary(facts, next);
   if (options.keep) await untilInterrupted();
 }
 
@@ -87,17 +89,22 @@ const WHAT_NEXT = [
   "      README.md                how to connect your own Hasura and Witboost",
 ];
 
-async function whatToTry(sandbox: Sandbox, service: Service): Promise<string[]> {
+async function whatToTry({ sandbox, service }: Stage, query: string): Promise<string[]> {
   const token = await tokenFor(sandbox.url, "alice@example.com", "analysts");
+  const json = "-H 'content-type: application/json'";
+  const ports = "{ outputPorts { edges { node { name phase rootFields } } } }";
   return [
     "",
     `GraphQL (admins)    ${service.url}/graphql`,
     `REST (Witboost)     ${service.url}/v1/validate`,
     `Hasura (consumers)  ${sandbox.hasuraUrl}/v1/graphql`,
-    `A token of Alice    ${token}`,
     "",
-    `curl -s ${service.url}/graphql -H 'content-type: application/json' -d '{"query":"{ outputPorts { totalCount edges { node { name phase } } } }"}'`,
-    `curl -s ${sandbox.url}/sandbox/stats`,
+    "What is provisioned, and what Alice may read (her token lasts an hour):",
+    "",
+    `curl -s ${service.url}/graphql ${json} -d '${JSON.stringify({ query: ports })}'`,
+    "",
+    `TOKEN=${token}`,
+    `curl -s ${sandbox.hasuraUrl}/v1/graphql ${json} -H "authorization: Bearer $TOKEN" -d '${JSON.stringify({ query })}'`,
     "",
     "Ctrl-C ends it and removes its data.",
   ];

@@ -61,6 +61,20 @@ async function planText(stage: Stage, input: Readonly<Record<string, unknown>>):
   return plan.text;
 }
 
+/** Leaves the port as something to try: provisioned, and readable for Alice. */
+export async function leaveProvisioned({ checks, service }: Stage): Promise<string> {
+  await checks.check("the port is provisioned once more, for you to try", async () => {
+    const pc = witboost(service.url);
+    const vaccinations = await readFile(join(EXAMPLES, "vaccinations.yaml"), "utf8");
+    const { updateAcl, provision, end } = pc;
+    same((await end(await provision(vaccinations))).status, "COMPLETED", "status");
+    const granted = await end(await updateAcl(vaccinations, ["user:alice_example.com"]));
+    same(granted.status, "COMPLETED", "status");
+    return undefined;
+  });
+  return `{ ${SELECT}(limit: 3, order_by: { DATE: desc }) { DATE LOCATION_KEY NEW_PERSONS_VACCINATED } }`;
+}
+
 /** Runs the checks in order; they rest on one another. */
 export async function runLifecycle(stage: Stage): Promise<void> {
   const example = (name: string) => readFile(join(EXAMPLES, name), "utf8");
