@@ -11,54 +11,35 @@ export interface Problem {
   readonly suggestion?: string | undefined;
 }
 
-export const ERROR_CODES = [
-  "BAD_REQUEST",
-  "PAYLOAD_TOO_LARGE",
-  "UNSUPPORTED_MEDIA_TYPE",
-  "INVALID_DESCRIPTOR",
-  "INVALID_REFS",
-  "NAME_TAKEN",
-  "AMBIGUOUS",
-  "NOT_FOUND",
-  "NOT_PROVISIONED",
-  "UNKNOWN_TOKEN",
-  "NOT_AVAILABLE",
-  "UNAUTHENTICATED",
-  "FORBIDDEN",
-  "SOURCE_REFUSED",
-  "SOURCE_UNAVAILABLE",
-  "HASURA_REFUSED",
-  "HASURA_CONFLICT",
-  "HASURA_UNAVAILABLE",
-  "CANCELLED",
-  "DEADLINE",
-  "CONFIGURATION",
-  "INTERNAL",
-] as const;
+/** Every code, and whose turn it is: the sender's to send something else, time's to pass, or ours to mend something. */
+const CODES = {
+  BAD_REQUEST: "sender",
+  PAYLOAD_TOO_LARGE: "sender",
+  UNSUPPORTED_MEDIA_TYPE: "sender",
+  INVALID_DESCRIPTOR: "sender",
+  INVALID_REFS: "sender",
+  NAME_TAKEN: "sender",
+  AMBIGUOUS: "sender",
+  NOT_FOUND: "sender",
+  NOT_PROVISIONED: "sender",
+  UNKNOWN_TOKEN: "sender",
+  NOT_AVAILABLE: "sender",
+  UNAUTHENTICATED: "ours",
+  FORBIDDEN: "ours",
+  SOURCE_REFUSED: "ours",
+  SOURCE_UNAVAILABLE: "time",
+  HASURA_REFUSED: "ours",
+  HASURA_CONFLICT: "time",
+  HASURA_UNAVAILABLE: "time",
+  CANCELLED: "ours",
+  DEADLINE: "ours",
+  CONFIGURATION: "ours",
+  INTERNAL: "ours",
+} as const;
 
-export type ErrorCode = (typeof ERROR_CODES)[number];
+export type ErrorCode = keyof typeof CODES;
 
-/** Codes that the sender can mend by sending something else: answered as 400 by REST. */
-const SENDER_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "BAD_REQUEST",
-  "PAYLOAD_TOO_LARGE",
-  "UNSUPPORTED_MEDIA_TYPE",
-  "INVALID_DESCRIPTOR",
-  "INVALID_REFS",
-  "NAME_TAKEN",
-  "AMBIGUOUS",
-  "NOT_FOUND",
-  "NOT_PROVISIONED",
-  "UNKNOWN_TOKEN",
-  "NOT_AVAILABLE",
-]);
-
-/** Codes of trouble that may pass by itself: the operation is tried again. */
-const TRANSIENT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "SOURCE_UNAVAILABLE",
-  "HASURA_CONFLICT",
-  "HASURA_UNAVAILABLE",
-]);
+export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
 
 export class AppError extends Error {
   readonly code: ErrorCode;
@@ -81,12 +62,14 @@ export class AppError extends Error {
   }
 }
 
+/** The sender can mend it by sending something else: REST answers 400. */
 export function isSendersFault(code: ErrorCode): boolean {
-  return SENDER_CODES.has(code);
+  return CODES[code] === "sender";
 }
 
+/** It may pass by itself: the operation is tried again. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof AppError && TRANSIENT_CODES.has(error.code);
+  return error instanceof AppError && CODES[error.code] === "time";
 }
 
 /** The error as one of ours; anything unexpected becomes INTERNAL, with its text kept as the cause only. */
