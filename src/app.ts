@@ -10,6 +10,7 @@ import { type Context, createContext } from "./context.ts";
 import { createGraphqlHandler } from "./graphql/server.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { Logger } from "./observability/logger.ts";
+import { createDocsRouter } from "./rest/docs.ts";
 import { unknownRoute } from "./rest/problem.ts";
 import { createRestRouter } from "./rest/witboost.ts";
 import type { Face } from "./settings.ts";
@@ -128,6 +129,8 @@ function answer(
   const { context, webhook } = parts;
   const web = express();
   web.disable("x-powered-by");
+  // No answer is kept by anybody, so none needs a digest.
+  web.disable("etag");
   if (faces.has("admin"))
     web.use("/graphql", createGraphqlHandler({ operations: context.operations, graphiql }));
   if (faces.has("rest"))
@@ -140,6 +143,7 @@ function answer(
         log: context.log,
       }),
     );
+  if (faces.has("rest") || faces.has("admin")) web.use(createDocsRouter(context.config.basePath));
   web.use(unknownRoute);
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (await health(request, response)) return;

@@ -14,7 +14,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import type { Problem } from "../errors.ts";
-import { quoted } from "./problem-text.ts";
+import { pathPart, quoted } from "./problem-text.ts";
 
 /** The limits of one text. Each is far above what a large data product needs. */
 export const YAML_LIMITS = {
@@ -54,7 +54,8 @@ export function readYaml(text: string): ReadYaml {
   if (control !== null) {
     return refuse(`a control character stands in the text, ${position(text, control.index)}`);
   }
-  if (hasTooManyTokens(text)) return refuse("the text holds too many values to be read");
+  if (text.length > SHORT_TEXT && hasTooManyTokens(text))
+    return refuse("the text holds too many values to be read");
   const parsed = parseTokens(text);
   if ("problems" in parsed) return parsed;
   const composed = composeDocument(parsed, text);
@@ -81,6 +82,9 @@ function position(text: string, offset: number): string {
   }
   return `line ${line}, column ${offset - start + 1}`;
 }
+
+/** Characters below which a text cannot hold too many tokens: the lexer makes at most a few of one character. */
+const SHORT_TEXT = YAML_LIMITS.tokens / 5;
 
 /** Counting alone costs a fourth of parsing and keeps nothing: a text above the limit is refused by it. */
 function hasTooManyTokens(text: string): boolean {
@@ -227,7 +231,8 @@ function mapValue(map: YAMLMap<Node, Node | null>, walk: Walk, place: Place): un
       walk.anchors.set(pair.key.anchor, pair.key);
     if (entries.has(key)) {
       const where = position(walk.text, pair.key.range?.[0] ?? 0);
-      walk.problems.push({ path, message: `key ${quoted(key)} stands twice in one map, ${where}` });
+      const message = `key ${quoted(key)} stands twice in one map, ${where}`;
+      walk.problems.push({ path: pathPart(path), message });
       if (walk.problems.length >= YAML_LIMITS.problems) return null;
     }
     entries.set(key, toValue(pair.value, walk, { depth: place.depth + 1, path }));

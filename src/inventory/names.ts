@@ -1,6 +1,9 @@
 /** The names table: who owns which name in a Hasura. Decided once and recorded, never derived again. */
+import { type PortSpec, portSpecSchema } from "../domain/output-port.ts";
+import { componentKey } from "../domain/urn.ts";
 import type { DbOrTx, Tx } from "./db.ts";
-import type { Namespace } from "./generated/client.ts";
+import { type Namespace, Prisma } from "./generated/client.ts";
+import type { PortIdentity } from "./ports.ts";
 
 export interface NameClaim {
   readonly namespace: Namespace;
@@ -49,30 +52,78 @@ export async function takenNames(
   owner: NameOwner,
   claims: readonly NameClaim[],
 ): Promise<TakenName[]> {
-  const rows = await db.ownedName.findMany({
-    where: {
-      hasuraId,
-      OR: claims.map(({ namespace, name }) => ({ namespace, name })),
-    },
-    include: { port: true, source: true },
-  });
-  return rows
-    .filter(
-      (row) =>
-        (row.portId ?? undefined) !== owner.portId ||
-        (row.sourceId ?? undefined) !== owner.sourceId,
-    )
-    .map((row) => ({
-      namespace: row.namespace,
-      name: row.name,
-      purpose:
-        claims.find((claim) => claim.namespace === row.namespace && claim.name === row.name)
-          ?.purpose ?? "derived",
-      owner:
-        row.port === null
-          ? `source ${row.source?.name ?? "unknown"} (environment ${row.environment})`
-          : `${row.port.componentId} (environment ${row.environment})`,
-    }));
+  const rows = await db.$queryRaw<OwnedRow[]>`
+    SELECT ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
+    WHERE n.port_id IS DISTINCT FROM ${owner.portId ?? null}::uuid
+      OR n.source_id IS DISTINCT FROM ${owner.sourceId ?? null}::uuid
+    ORDER BY n.namespace, n.name`;
+  return rows.map((row) => takenName(row, claims));
+}
+
+/**
+ * How a request for a port stands: the facts of it that are applied (null when it is not in Hasura), and which of the
+ * names it needs others own. One statement, for it is asked on every validation. Records nothing.
+ */
+export async function livePortAndTakenNames(
+  db: DbOrTx,
+  identity: PortIdentity,
+  claims: readonly NameClaim[],
+): Promise<{ live: PortSpec | null; taken: TakenName[] }> {
+  const { hasuraId, environment } = identity;
+  const rows = await db.$queryRaw<(Partial<OwnedRow> & { spec: unknown })[]>`
+    WITH me AS (
+      SELECT p.id, r.spec FROM output_port p
+      LEFT JOIN revision r ON r.port_id = p.id AND r.number = p.applied_revision
+      WHERE p.hasura_id = ${hasuraId} AND p.environment = ${environment}
+        AND p.component_key = ${componentKey(identity.componentId)})
+    SELECT me.spec, NULL AS namespace, NULL AS name, NULL AS environment, NULL AS port, NULL AS source
+    FROM me
+    UNION ALL
+    SELECT NULL, ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
+    WHERE n.port_id IS DISTINCT FROM (SELECT id FROM me)`;
+  const spec = rows.find((row) => row.spec !== null)?.spec;
+  return {
+    live: spec === undefined ? null : portSpecSchema.parse(spec),
+    taken: rows.flatMap((row) => (isOwned(row) ? takenName(row, claims) : [])),
+  };
+}
+
+interface OwnedRow {
+  readonly namespace: Namespace;
+  readonly name: string;
+  readonly environment: string;
+  readonly port: string | null;
+  readonly source: string | null;
+}
+
+function isOwned(row: Partial<OwnedRow>): row is OwnedRow {
+  return typeof row.name === "string";
+}
+
+const OWNED_COLUMNS = Prisma.sql`
+  n.namespace::text AS namespace, n.name, n.environment, p.component_id AS port, s.name AS source`;
+
+/** By arrays: Prisma's OR of some forty pairs costs more than all else in a validation. */
+function ownedAmong(hasuraId: string, claims: readonly NameClaim[]): Prisma.Sql {
+  const namespaces = claims.map(({ namespace }) => namespace);
+  const names = claims.map(({ name }) => name);
+  return Prisma.sql`
+    FROM unnest(${namespaces}::text[], ${names}::text[]) AS claim (namespace, name)
+    JOIN owned_name n ON n.hasura_id = ${hasuraId}
+      AND n.namespace = claim.namespace::"Namespace" AND n.name = claim.name
+    LEFT JOIN output_port p ON p.id = n.port_id
+    LEFT JOIN source s ON s.id = n.source_id`;
+}
+
+function takenName(row: OwnedRow, claims: readonly NameClaim[]): TakenName {
+  const { namespace, name, environment, port, source } = row;
+  const claim = claims.find((each) => each.namespace === namespace && each.name === name);
+  return {
+    namespace,
+    name,
+    purpose: claim?.purpose ?? "derived",
+    owner: `${port ?? `source ${source}`} (environment ${environment})`,
+  };
 }
 
 /** Gives up a port's names except the claims to keep. */

@@ -1,17 +1,14 @@
 /** From what was sent to the facts of a port: the descriptor and its source, every fault at once. */
 
-import { portSpec, readDescriptor } from "../domain/descriptor.ts";
-import { asText, isRecord, member } from "../domain/fields.ts";
-import { derivedNames } from "../domain/names.ts";
+import { portSpec, readDescriptor, readEnvironment } from "../domain/descriptor.ts";
+import { hasInvisible, isRecord, member, requiredLine } from "../domain/fields.ts";
+import { derivedNames, NAME_FIELDS, type NameField } from "../domain/names.ts";
 import type { PortSpec } from "../domain/output-port.ts";
-import { environmentKey } from "../domain/urn.ts";
 import { splitFaults } from "../domain/warnings.ts";
 import { readYaml } from "../domain/yaml.ts";
 import { AppError, type Problem } from "../errors.ts";
 import type { DbOrTx } from "../inventory/db.ts";
-import { type NameClaim, type TakenName, takenNames } from "../inventory/names.ts";
-import { findPort } from "../inventory/ports.ts";
-import { readRevision } from "../inventory/revisions.ts";
+import { livePortAndTakenNames, type NameClaim, type TakenName } from "../inventory/names.ts";
 import { kindOf } from "../sources/sources.ts";
 
 export interface DescriptorInput {
@@ -49,17 +46,13 @@ export async function readPort(
     return { spec: null, problems, warnings: [] };
 
   const spec = portSpec(read.target, source.source);
-  const port = await findPort(db, {
-    hasuraId,
-    componentId: spec.componentId,
-    environment: spec.environment,
-  });
-  const live = port === null ? null : await readRevision(db, port.id, port.appliedRevision);
-  const taken = await takenNames(db, hasuraId, { portId: port?.id ?? "" }, portClaims(spec));
-  const faults = splitFaults(problems, live?.spec ?? null, spec);
+  const { componentId, environment } = spec;
+  const identity = { hasuraId, componentId, environment };
+  const { live, taken } = await livePortAndTakenNames(db, identity, portClaims(spec));
+  const faults = splitFaults(problems, live, spec);
   return {
     spec,
-    problems: [...faults.problems, ...taken.map((name) => takenProblem(spec, name))],
+    problems: [...faults.problems, ...takenProblems(spec, taken)],
     warnings: faults.warnings,
   };
 }
@@ -79,13 +72,23 @@ export function requireSpec(reading: PortReading): PortSpec {
   );
 }
 
-/** Every GraphQL name the port needs for itself. */
+/** Every GraphQL name the port needs for itself. What the database cannot even compare is nobody's name. */
 export function portClaims(spec: PortSpec): NameClaim[] {
-  return derivedNames(spec.names);
+  return derivedNames(spec.names).filter(({ name }) => !hasInvisible(name));
 }
 
-export function takenProblem(spec: PortSpec, taken: TakenName): Problem {
-  const field = taken.purpose === "derived" ? "customTableName" : taken.purpose;
+/** One problem for each of the descriptor's fields: with a type, some forty names are taken that Hasura makes of it. */
+export function takenProblems(spec: PortSpec, taken: readonly TakenName[]): Problem[] {
+  const byName = [...taken].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return NAME_FIELDS.flatMap((field) => {
+    const asked = byName.find(({ purpose }) => purpose === field);
+    const made = byName.find(({ purpose }) => purpose === "derived");
+    const told = asked ?? (field === "customTableName" ? made : undefined);
+    return told === undefined ? [] : takenProblem(spec, told, field);
+  });
+}
+
+function takenProblem(spec: PortSpec, taken: TakenName, field: NameField): Problem {
   const what = taken.namespace === "TYPE" ? "type" : "root field";
   const made = taken.purpose === "derived" ? ", which Hasura makes of it," : "";
   return {
@@ -112,17 +115,23 @@ export function readPortName(descriptor: string, path: string): PortName {
       problems: parsed.problems.map((problem) => ({ ...problem, path: problem.path || path })),
     });
   const root = isRecord(parsed.value) ? parsed.value : {};
-  const componentId = asText(member(root, "componentIdToProvision"))?.trim() ?? "";
   const product = member(root, "dataProduct");
-  if (componentId === "")
-    throw new AppError("INVALID_DESCRIPTOR", "The descriptor names no component.", {
-      problems: [
-        {
-          path: "componentIdToProvision",
-          message: "is missing: expected the URN of the output port",
-        },
-      ],
+  const problems: Problem[] = [];
+  const componentId = requiredLine(
+    root,
+    "componentIdToProvision",
+    { path: "", expectation: "the URN of the output port" },
+    problems,
+  );
+  // Without it the environment is not known, and that of another port must not be taken for it.
+  if (!isRecord(product))
+    problems.push({ path: "dataProduct", message: "is missing: expected the data product" });
+  const environment = isRecord(product)
+    ? readEnvironment(member(product, "environment"), problems)
+    : null;
+  if (componentId === null || environment === null)
+    throw new AppError("INVALID_DESCRIPTOR", "The descriptor does not say which port is meant.", {
+      problems,
     });
-  const environment = isRecord(product) ? asText(member(product, "environment")) : null;
-  return { componentId, environment: environmentKey(environment) };
+  return { componentId, environment };
 }
