@@ -40,7 +40,13 @@ export function createCli(environment: Environment): Command {
   cli
     .command("print-schema")
     .description("Print the GraphQL schema.")
-    .action(async () => {
+    .option("--openapi", "print the REST routes' OpenAPI document instead")
+    .action(async ({ openapi = false }: { openapi?: boolean }) => {
+      if (openapi) {
+        const { printedOpenApi } = await import("./rest/openapi.ts");
+        process.stdout.write(printedOpenApi());
+        return;
+      }
       const { printedSchema } = await import("./graphql/print-schema.ts");
       process.stdout.write(printedSchema());
     });

@@ -1,8 +1,8 @@
 /** Finding components inside a descriptor, however deep and however their ids are spelt. */
 import type { Problem } from "../errors.ts";
-import { asList, asText, isRecord, member, type RawRecord } from "./fields.ts";
+import { asList, asText, hasInvisible, isRecord, member, type RawRecord } from "./fields.ts";
 import { sourcePortSchema } from "./output-port.ts";
-import { quoted } from "./problem-text.ts";
+import { pathPart, quoted } from "./problem-text.ts";
 import { nearest } from "./suggestion.ts";
 import { componentKey, isOfAnotherProduct } from "./urn.ts";
 
@@ -38,7 +38,7 @@ export function listComponents(holder: RawRecord): Component[] {
     if (id !== null) {
       found.push({
         id,
-        path: `dataProduct.components.${id}`,
+        path: `dataProduct.components.${pathPart(id)}`,
         record,
         name: line("name"),
         kind: line("kind")?.toLowerCase() ?? null,
@@ -86,6 +86,8 @@ export function findTarget(
   }
   return null;
 }
+
+const MAX_ID_LENGTH = 255;
 
 /** Above this number of dependencies a descriptor is no output port's. */
 const MAX_DEPENDENCIES = 50;
@@ -184,6 +186,10 @@ function judgeDependency(
     return wrong(`the data product has no component ${quoted(id)}`, nearest(id, ids));
   }
   if (found.length > 1) return wrong(`${found.length} components have the id ${quoted(id)}`);
+  if (id.length > MAX_ID_LENGTH || hasInvisible(id))
+    return wrong(
+      `${quoted(id)} is no component id: expected at most ${MAX_ID_LENGTH} characters, all of them visible`,
+    );
   if (component.kind !== "outputport") {
     const kind = component.kind === null ? "of no kind" : `a ${quoted(component.kind)}`;
     return unfit(`${quoted(id)} is ${kind}: expected an output port`);

@@ -199,7 +199,8 @@ function readMajor(version: string, problems: Problem[]): string | null {
   return null;
 }
 
-function readEnvironment(value: unknown, problems: Problem[]): string | null {
+/** The environment that a data product says, `default` when it says none; `null`, with a problem, when it is unusable. */
+export function readEnvironment(value: unknown, problems: Problem[]): string | null {
   const absent = value === undefined || value === null;
   const text = absent ? "" : asText(value);
   if (text !== null && text.trim().length <= 63 && !hasInvisible(text.trim())) {

@@ -19,6 +19,13 @@ export function quoted(value: string): string {
   );
 }
 
+const PATH_PART_CHARACTERS = 255;
+
+/** What somebody sent as (part of) a problem's path: cut, and with nothing in it that hides. */
+export function pathPart(sent: string): string {
+  return sent.slice(0, PATH_PART_CHARACTERS).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
+}
+
 /** One sentence for people: where, what, and what would be right. Used in REST bodies and logs. */
 export function problemText(problem: Problem): string {
   const where = problem.path === "" ? "" : `${problem.path}: `;

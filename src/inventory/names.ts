@@ -46,7 +46,7 @@ export async function claimNames(
 }
 
 /** Which of these names somebody else owns. Records nothing. */
-export async function takenNames(
+async function takenNames(
   db: DbOrTx,
   hasuraId: string,
   owner: NameOwner,

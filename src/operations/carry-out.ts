@@ -23,8 +23,7 @@ export async function carryOut(
   run: (ctx: OperationsContext, operation: Operation) => Promise<void>,
 ): Promise<void> {
   try {
-    if (operation.deadlineAt.getTime() < Date.now())
-      throw new AppError("DEADLINE", "The time for this operation was over before it was done.");
+    if (operation.deadlineAt.getTime() < Date.now()) throw await overdue(ctx, operation);
     await run(ctx, operation);
   } catch (error) {
     const known = toAppError(error);
@@ -33,6 +32,19 @@ export async function carryOut(
     if (retryAt === null) await fail(ctx, operation, known);
     else await postpone(ctx, operation, known, retryAt);
   }
+}
+
+/** Says what kept it, for whoever sees the result alone. */
+async function overdue(ctx: OperationsContext, { token }: Operation): Promise<AppError> {
+  const last = await ctx.db.operationLog.findFirst({
+    where: { operationToken: token, phase: "retry" },
+    orderBy: { id: "desc" },
+  });
+  const cause = last === null ? "" : ` Before that: ${last.message}`;
+  return new AppError(
+    "DEADLINE",
+    `The time for this operation was over before it was done.${cause}`,
+  );
 }
 
 function nextAttempt(operation: Operation, error: AppError): Date | null {

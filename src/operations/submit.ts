@@ -37,7 +37,7 @@ import {
   readPort,
   readPortName,
   requireSpec,
-  takenProblem,
+  takenProblems,
 } from "./read-port.ts";
 import type { OperationRequest } from "./request.ts";
 
@@ -80,7 +80,7 @@ export async function submitProvision(
     const taken = await claimNames(tx, placeOf(port), { portId: port.id }, portClaims(spec));
     if (taken.length > 0)
       throw new AppError("NAME_TAKEN", "A GraphQL name of this port belongs to another.", {
-        problems: taken.map((name) => takenProblem(spec, name)),
+        problems: takenProblems(spec, taken),
       });
     const token = randomUUID();
     const revision = await reviseTo(tx, port, spec, input.descriptor, token);
@@ -176,7 +176,8 @@ export async function submitValidation(
   actor: string,
 ): Promise<string> {
   const token = randomUUID();
-  const { descriptor, descriptorKind } = input;
+  const { descriptorKind } = input;
+  const descriptor = storable(input.descriptor);
   const facts = {
     kind: "VALIDATE" as const,
     fingerprint: fingerprint({ kind: "VALIDATE", descriptor, descriptorKind }),
@@ -187,6 +188,14 @@ export async function submitValidation(
     await wake(tx, { task: "beside", token });
   });
   return token;
+}
+
+/**
+ * PostgreSQL keeps neither NUL nor half a character in JSON. Another control character is as wrong, and at the same
+ * place: the verdict is the same.
+ */
+function storable(text: string): string {
+  return text.replace(/[\0\p{Cs}]/gu, "\u0001");
 }
 
 function placeOf({ hasuraId, environment }: OutputPort): { hasuraId: string; environment: string } {

@@ -1,76 +1,176 @@
-/** The bodies that Witboost sends, by shape alone (contract 2.2.0). Members that are not known are accepted. */
-import express, { type Request, type Response } from "express";
+/**
+ * The bodies of Witboost's contract for tech adapters, version 2.2.0. What is checked, what is answered, its types and
+ * schema/openapi.json all come from these. Members that are not known are accepted, as later versions send them.
+ */
 import { z } from "zod";
-import { AppError } from "../errors.ts";
 
-/** A descriptor of 1 MiB with each line break and quote escaped as JSON, and what stands around it. */
-const MAX_BODY = "2.5mb";
+/** The contract's shapes by their names there. */
+export const shapes = z.registry<{ id: string }>();
+
+/** How many refs an access list may hold: the time it takes grows with them. */
+const MAX_REFS = 10_000;
 
 function expected(what: string) {
   return { error: ({ input }: { input?: unknown }) => (input === undefined ? "is missing" : what) };
 }
 
 const text = z.string(expected("expected text"));
+const object = expected("expected an object");
+const anyObject = z.record(z.string(), z.unknown());
 
-const descriptorKind = z.enum(
-  ["COMPONENT_DESCRIPTOR", "DATAPRODUCT_DESCRIPTOR", "DATAPRODUCT_DESCRIPTOR_WITH_RESULTS"],
-  expected("expected COMPONENT_DESCRIPTOR"),
-);
+const descriptorKind = z
+  .enum(
+    ["DATAPRODUCT_DESCRIPTOR", "COMPONENT_DESCRIPTOR", "DATAPRODUCT_DESCRIPTOR_WITH_RESULTS"],
+    expected("expected COMPONENT_DESCRIPTOR"),
+  )
+  .describe(
+    "What `descriptor` holds. An output port is provisioned from a COMPONENT_DESCRIPTOR; the others are refused.",
+  )
+  .register(shapes, { id: "DescriptorKind" });
 
-export const provisioningRequest = z.looseObject(
-  {
-    descriptorKind,
-    descriptor: text,
-    // The contract requires it and gives it a default; in practice it is often absent.
-    removeData: z.boolean(expected("expected true or false")).nullish(),
-  },
-  expected("expected an object"),
-);
+export const provisioningRequest = z
+  .looseObject(
+    {
+      descriptorKind,
+      descriptor: text.describe(
+        "YAML or JSON text with `dataProduct` and `componentIdToProvision`; at most 1 MiB.",
+      ),
+      // The contract requires it and gives it a default; in practice it is often absent.
+      removeData: z
+        .boolean(expected("expected true or false"))
+        .nullable()
+        .default(false)
+        .describe("Recorded and answered; the data itself is never touched. May be left out."),
+      latestEnrichedDescriptor: z
+        .unknown()
+        .optional()
+        .meta({ type: "string", description: "Accepted, and not read." }),
+    },
+    object,
+  )
+  .register(shapes, { id: "ProvisioningRequest" });
 
-export const updateAclRequest = z.looseObject(
-  {
-    refs: z.array(text, expected("expected a list of texts")),
-    provisionInfo: z.looseObject({ request: text, result: text }, expected("expected an object")),
-  },
-  expected("expected an object"),
-);
+export const validationRequest = provisioningRequest
+  .extend({ descriptorKind: descriptorKind.default("COMPONENT_DESCRIPTOR") })
+  .describe("Older clients send `descriptor` alone.")
+  .register(shapes, { id: "ValidationRequest" });
 
-const parseJson = express.json({ limit: MAX_BODY });
+const provisionInfo = z
+  .looseObject(
+    {
+      request: text.describe("The descriptor that the output port was provisioned with."),
+      result: text.describe("Accepted, and not read."),
+    },
+    object,
+  )
+  .register(shapes, { id: "ProvisionInfo" });
 
-/**
- * Reads a request's body as JSON.
- * @throws AppError UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST, and what the body parser throws
- */
-export async function readJson(request: Request, response: Response): Promise<unknown> {
-  const type = request.is(["json", "+json"]);
-  if (type === null) throw new AppError("BAD_REQUEST", "The body is missing.");
-  if (type === false)
-    throw new AppError("UNSUPPORTED_MEDIA_TYPE", "The body is not declared to be JSON.", {
-      problems: [
-        {
-          path: "",
-          message: "the header Content-Type does not say application/json",
-          suggestion: "Content-Type: application/json",
-        },
-      ],
-    });
-  await new Promise<void>((resolve, reject) => {
-    parseJson(request, response, (error?: unknown) => (error ? reject(error) : resolve()));
-  });
-  return request.body;
-}
+export const updateAclRequest = z
+  .looseObject(
+    {
+      refs: z
+        .array(z.unknown(), expected("expected a list of texts"))
+        .max(MAX_REFS, `holds more than ${MAX_REFS} refs`)
+        .pipe(z.array(text))
+        .describe(
+          "Everybody who is to have access, each as `user:…` or `group:…`; all others lose it.",
+        ),
+      provisionInfo,
+    },
+    object,
+  )
+  .register(shapes, { id: "UpdateAclRequest" });
 
-/**
- * The body in the shape a route takes.
- * @throws AppError BAD_REQUEST naming each member that is not as expected, by its dot path
- */
-export function shaped<Shape>(schema: z.ZodType<Shape>, body: unknown): Shape {
-  const read = schema.safeParse(body);
-  if (read.success) return read.data;
-  throw new AppError("BAD_REQUEST", "The body is not as the contract has it.", {
-    problems: read.error.issues.map(({ path, message }) => ({
-      path: path.map(String).join("."),
-      message,
-    })),
-  });
-}
+export const reverseProvisioningRequest = z
+  .looseObject(
+    {
+      useCaseTemplateId: text,
+      environment: text,
+      params: z.looseObject({}, object).nullish(),
+      catalogInfo: z.looseObject({}, object).nullish(),
+    },
+    object,
+  )
+  .register(shapes, { id: "ReverseProvisioningRequest" });
+
+const state = z.enum(["RUNNING", "COMPLETED", "FAILED"]);
+
+const log = z
+  .object({
+    timestamp: z.string().meta({ format: "date-time" }),
+    level: z.enum(["DEBUG", "INFO", "WARNING", "ERROR"]),
+    message: z.string(),
+    phase: z.string().optional().describe("In which part of the work."),
+  })
+  .register(shapes, { id: "Log" });
+
+const info = z
+  .object({
+    publicInfo: anyObject.describe(
+      "What the Marketplace shows: entries `{type, label, value, href}` by key.",
+    ),
+    privateInfo: anyObject.describe("What is handed to dependants. No secrets."),
+  })
+  .register(shapes, { id: "Info" });
+
+export const provisioningStatus = z
+  .object({
+    status: state,
+    result: z.string().meta({ deprecated: true, description: "What came of it, for people." }),
+    info: info.optional(),
+    logs: z.array(log).optional(),
+  })
+  .register(shapes, { id: "ProvisioningStatus" });
+export type ProvisioningStatus = z.infer<typeof provisioningStatus>;
+
+const validationError = z
+  .object({ errors: z.array(z.string()) })
+  .register(shapes, { id: "ValidationError" });
+
+export const validationResult = z
+  .object({ valid: z.boolean(), error: validationError.optional() })
+  .describe("Whether the descriptor is valid, and each of its faults.")
+  .register(shapes, { id: "ValidationResult" });
+export type ValidationResult = z.infer<typeof validationResult>;
+
+const validationInfo = z
+  .object({ publicInfo: validationResult })
+  .register(shapes, { id: "ValidationInfo" });
+
+export const validationStatus = z
+  .object({
+    status: state.describe(
+      "COMPLETED: it was checked, see `info.publicInfo`. FAILED: the check itself did not succeed.",
+    ),
+    info: validationInfo.optional(),
+  })
+  .register(shapes, { id: "ValidationStatus" });
+export type ValidationStatus = z.infer<typeof validationStatus>;
+
+export const reverseProvisioningStatus = z
+  .object({ status: state, updates: anyObject, logs: z.array(log).optional() })
+  .register(shapes, { id: "ReverseProvisioningStatus" });
+export type ReverseProvisioningStatus = z.infer<typeof reverseProvisioningStatus>;
+
+const moreInfo = z
+  .object({ problems: z.array(z.string()), solutions: z.array(z.string()) })
+  .register(shapes, { id: "ErrorMoreInfo" });
+
+const errorDetails = {
+  userMessage: z.string().optional(),
+  input: z.string().optional().describe("Never answered: what was sent is not sent back."),
+  inputErrorField: z.string().optional().describe("Dot path of the first member at fault."),
+  moreInfo: moreInfo.optional(),
+};
+
+export const requestValidationError = z
+  .object({ errors: z.array(z.string()).meta({ deprecated: true }), ...errorDetails })
+  .describe("What the sender can mend.")
+  .register(shapes, { id: "RequestValidationError" });
+export type RequestValidationError = z.infer<typeof requestValidationError>;
+
+export const systemError = z
+  .object({ error: z.string().meta({ deprecated: true }), ...errorDetails })
+  .describe("A fault of ours.")
+  .register(shapes, { id: "SystemError" });
+export type SystemError = z.infer<typeof systemError>;

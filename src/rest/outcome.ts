@@ -1,58 +1,68 @@
 /** From what the public schema answers to the contract's bodies. */
 import { problemText } from "../domain/problem-text.ts";
 import type { AppError } from "../errors.ts";
-import type { OperationOutcomeFragment, ValidateQuery } from "./generated/operations.ts";
-import { type Answer, problemTexts } from "./problem.ts";
-
-export interface ValidationResult {
-  readonly valid: boolean;
-  readonly error?: { readonly errors: readonly string[] };
-}
-
-export interface ProvisioningStatus {
-  readonly status: "RUNNING" | "COMPLETED" | "FAILED";
-  readonly result: string;
-  readonly info?: { readonly publicInfo: object; readonly privateInfo: unknown };
-  readonly logs: readonly Log[];
-}
-
-interface Log {
-  readonly timestamp: string;
-  readonly level: "DEBUG" | "INFO" | "WARNING" | "ERROR";
-  readonly message: string;
-  readonly phase?: string;
-}
+import type { ProvisioningStatus, ValidationResult, ValidationStatus } from "./contract.ts";
+import type {
+  OperationOutcomeFragment,
+  ValidateQuery,
+  ValidationStatusQuery,
+} from "./generated/operations.ts";
+import { type Answer, type JsonAnswer, problemTexts } from "./problem.ts";
 
 /** How many lines of an operation's log a status carries: the client asks for it again and again. */
 const MAX_LOGS = 200;
 
-function validationResult(errors: readonly string[]): ValidationResult {
+type ToldProblem = ValidateQuery["validateDescriptor"]["problems"][number];
+type ToldInfo = NonNullable<OperationOutcomeFragment["info"]>;
+
+function validationResult(errors: string[]): ValidationResult {
   return errors.length === 0 ? { valid: true } : { valid: false, error: { errors } };
 }
 
-/** What the quick check says of a descriptor. */
-export function verdictAnswer({ valid, problems }: ValidateQuery["validateDescriptor"]): Answer {
-  const texts = problems.map(({ path, message, suggestion }) =>
+function textsOf(problems: readonly ToldProblem[]): string[] {
+  return problems.map(({ path, message, suggestion }) =>
     problemText({ path, message, suggestion: suggestion ?? undefined }),
   );
-  return { status: 200, json: validationResult(valid ? [] : texts) };
+}
+
+/** What the quick check says of a descriptor. */
+export function verdictAnswer({
+  valid,
+  problems,
+}: ValidateQuery["validateDescriptor"]): JsonAnswer<ValidationResult> {
+  return { status: 200, json: validationResult(valid ? [] : textsOf(problems)) };
 }
 
 /** v1/validate has no 400: whatever the sender can mend makes the descriptor invalid. */
-export function invalidAnswer(error: AppError): Answer {
+export function invalidAnswer(error: AppError): JsonAnswer<ValidationResult> {
   return { status: 200, json: validationResult(problemTexts(error)) };
 }
 
 /**
- * An operation that ended is told as it ended; one that runs by its token. The client wants the token bare, as text,
- * though the contract declares JSON.
+ * How a thorough check stands. An invalid descriptor is a completed one; where the check itself failed, nothing is
+ * known of the descriptor, and the errors say why.
  */
-export function acceptedAnswer(operation: OperationOutcomeFragment): Answer {
-  if (operation.status === "RUNNING") return { status: 202, text: operation.token };
-  return statusAnswer(operation);
+export function validationStatusAnswer({
+  status,
+  result,
+  problems,
+}: NonNullable<ValidationStatusQuery["operation"]>): JsonAnswer<ValidationStatus> {
+  if (status === "RUNNING") return { status: 200, json: { status } };
+  const errors = status === "COMPLETED" ? textsOf(problems) : [result];
+  return { status: 200, json: { status, info: { publicInfo: validationResult(errors) } } };
 }
 
-export function statusAnswer(operation: OperationOutcomeFragment): Answer {
+/** The client wants the token bare, as text, though the contract declares JSON. */
+export function tokenAnswer(token: string): Answer<never> {
+  return { status: 202, text: token };
+}
+
+/** An operation that ended is told as it ended; one that runs by its token. */
+export function acceptedAnswer(operation: OperationOutcomeFragment): Answer<ProvisioningStatus> {
+  return operation.status === "RUNNING" ? tokenAnswer(operation.token) : statusAnswer(operation);
+}
+
+export function statusAnswer(operation: OperationOutcomeFragment): JsonAnswer<ProvisioningStatus> {
   return { status: 200, json: provisioningStatus(operation) };
 }
 
@@ -72,7 +82,7 @@ function provisioningStatus(operation: OperationOutcomeFragment): ProvisioningSt
   };
 }
 
-function infoOf({ publicInfo, privateInfo }: NonNullable<OperationOutcomeFragment["info"]>) {
+function infoOf({ publicInfo, privateInfo }: ToldInfo): NonNullable<ProvisioningStatus["info"]> {
   return {
     publicInfo: Object.fromEntries(
       publicInfo.map(({ key, type, label, value, href }) => [
@@ -80,6 +90,6 @@ function infoOf({ publicInfo, privateInfo }: NonNullable<OperationOutcomeFragmen
         { type: type.toLowerCase(), label, value, ...(href === null ? {} : { href }) },
       ]),
     ),
-    privateInfo,
+    privateInfo: { ...(privateInfo as object) },
   };
 }

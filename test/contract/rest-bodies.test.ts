@@ -2,11 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AppError, ERROR_CODES, isSendersFault } from "../../src/errors.ts";
 import type { OperationOutcomeFragment } from "../../src/rest/generated/operations.ts";
-import { acceptedAnswer, invalidAnswer, statusAnswer } from "../../src/rest/outcome.ts";
-import { problemAnswer, readingFailure } from "../../src/rest/problem.ts";
+import {
+  acceptedAnswer,
+  invalidAnswer,
+  statusAnswer,
+  validationStatusAnswer,
+} from "../../src/rest/outcome.ts";
+import { type Answer, problemAnswer, readingFailure } from "../../src/rest/problem.ts";
 import { differences, marketplaceDifferences } from "./witboost-shapes.ts";
 
-function jsonOf(answer: ReturnType<typeof problemAnswer>): Record<string, unknown> {
+function jsonOf(answer: Answer): Record<string, unknown> {
   if ("text" in answer) throw new Error("expected JSON");
   return JSON.parse(JSON.stringify(answer.json));
 }
@@ -140,6 +145,40 @@ describe("an operation in the contract's shape", () => {
     const url = "https://plane.example.com/ui/operations/1";
     const answer = statusAnswer({ ...failed, url } as OperationOutcomeFragment);
     expect(jsonOf(answer).result).toBe(`No.\nDetails: ${url}`);
+  });
+});
+
+describe("a thorough validation in the contract's shape", () => {
+  const validation = fc.record({
+    kind: fc.constant("VALIDATE" as const),
+    status: fc.constantFrom("RUNNING" as const, "COMPLETED" as const, "FAILED" as const),
+    result: fc.string(),
+    problems: fc.array(
+      fc.record({ path: fc.string(), message: fc.string(), suggestion: fc.option(fc.string()) }),
+      { maxLength: 5 },
+    ),
+  });
+
+  it("is a ValidationStatus, whatever it holds", () => {
+    fc.assert(
+      fc.property(validation, (known) => {
+        const body = jsonOf(validationStatusAnswer(known));
+        expect(differences("ValidationStatus", body)).toEqual([]);
+        expect(body.status).toBe(known.status);
+        const { publicInfo } = (body.info ?? {}) as { publicInfo?: { valid: boolean } };
+        const valid = known.status === "COMPLETED" && known.problems.length === 0;
+        expect(publicInfo?.valid).toBe(known.status === "RUNNING" ? undefined : valid);
+      }),
+    );
+  });
+
+  it("says why the check itself did not succeed", () => {
+    const failed = { kind: "VALIDATE" as const, status: "FAILED" as const, problems: [] };
+    const answer = validationStatusAnswer({ ...failed, result: "Snowflake does not answer." });
+    expect(jsonOf(answer)).toEqual({
+      status: "FAILED",
+      info: { publicInfo: { valid: false, error: { errors: ["Snowflake does not answer."] } } },
+    });
   });
 });
 

@@ -62,10 +62,10 @@ export async function startRestFace(
   };
 }
 
-async function reply(answered: Promise<Response>): Promise<Reply> {
+export async function reply(answered: Promise<Response>): Promise<Reply> {
   const response = await answered;
   const text = await response.text();
   const type = response.headers.get("content-type") ?? "";
-  const json = type.startsWith("application/json") ? JSON.parse(text) : undefined;
+  const json = text !== "" && type.startsWith("application/json") ? JSON.parse(text) : undefined;
   return { status: response.status, type, text, headers: response.headers, json };
 }

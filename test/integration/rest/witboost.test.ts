@@ -244,21 +244,17 @@ describe("a request that cannot be met", () => {
     ]);
   });
 
-  it("is a 400 for a token that is unknown, no UUID, or of a validation", async () => {
-    const { submitValidation } = await import("../../../src/operations/submit.ts");
-    const validation = await submitValidation(plane.ctx, { descriptor }, "test");
-    for (const token of ["7f1c6a52-9f0e-4a3e-8a2b-2f4f6f0f6a11", "abc", "%22%22", validation])
-      expectRefusal(await rest.get(`/v1/provision/${token}/status`), "token");
-    expectRefusal(await rest.get("/v1/provision/%E0%A4%A/status"), undefined);
+  it("is a 400 for a token that is unknown or no UUID, on each status route", async () => {
+    for (const path of ["/v1/provision", "/v2/validate", "/v1/reverse-provisioning"]) {
+      for (const token of ["7f1c6a52-9f0e-4a3e-8a2b-2f4f6f0f6a11", "abc", "%22%22"])
+        expectRefusal(await rest.get(`${path}/${token}/status`), "token");
+      expectRefusal(await rest.get(`${path}/%E0%A4%A/status`), undefined);
+    }
   });
 
-  it("is a 400 on routes that come later, and a 404 where there is none", async () => {
-    for (const path of ["/v2/validate", "/v1/reverse-provisioning"])
-      expectRefusal(await rest.post(path, asked()), undefined);
-    for (const path of ["/v2/validate/x/status", "/v1/reverse-provisioning/x/status"])
-      expectRefusal(await rest.get(path), undefined);
-    expectRefusal(await rest.get("/v1/nothing"), undefined, 404);
-    expectRefusal(await rest.get("/v1/provision"), undefined, 404);
+  it("is a 404 where there is no route", async () => {
+    for (const path of ["/v1/nothing", "/v1/provision/x", "/v3/validate", "/v2/provision", "/"])
+      expectRefusal(await rest.get(path), undefined, 404);
     expectRefusal(await rest.post("/v9/provision", asked()), undefined, 404);
   });
 
