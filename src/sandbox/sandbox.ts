@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { ZodError } from "zod";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -83,12 +84,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     return stopping;
   };
   try {
-    const server = await listen(options.port, answerAt(door, options.log));
+    const { server, close } = await listen(
+      options.port,
+      answerAt(door, options.log),
+      upgradeAt(door),
+    );
     const address = server.address();
     const port = typeof address === "object" && address ? address.port : options.port;
     const started = await startParts(options, `127.0.0.1:${port}`, door.parts, closers).finally(
       // Closed first, so that no request reaches a part that has stopped.
-      () => closers.push(() => close(server)),
+      () => closers.push(close),
     );
     door.open = true;
     return { ...started, stop };
@@ -107,6 +112,8 @@ async function closeAll(closers: Closers, log: Logger): Promise<void> {
 /** One part's share of the port, and what the index says of it. */
 interface Part {
   readonly handle: Handler;
+  /** Takes a connection over for a websocket; `false` leaves it to the next part. */
+  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
   readonly about: string;
 }
 
@@ -215,6 +222,7 @@ async function addHasura(
     { handle: statsOf(hasura), about: "GET /sandbox/stats: what the Hasura stand-in has done" },
     {
       handle: (request, response) => hasura.handle(request, response),
+      upgrade: (request, socket, head) => hasura.upgrade(request, socket, head),
       about: `/v1/metadata, /v1/graphql: Hasura stand-in, admin secret ${HASURA_ADMIN_SECRET}`,
     },
   );
@@ -284,6 +292,21 @@ function answerAt(door: FrontDoor, log: Logger) {
   };
 }
 
+/** Websockets, for the same callers as requests. */
+function upgradeAt(door: FrontDoor) {
+  return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on("error", () => socket.destroy());
+    if (!LOOPBACK.test(request.headers.host ?? "")) refuseUpgrade(socket, "403 Forbidden");
+    else if (!door.open) refuseUpgrade(socket, "503 Service Unavailable");
+    else if (!door.parts.some((part) => part.upgrade?.(request, socket, head) === true))
+      refuseUpgrade(socket, "404 Not Found");
+  };
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+}
+
 function sendIndex(response: ServerResponse, parts: readonly Part[]): void {
   const lines = [
     ...parts.map(({ about }) => about),
@@ -296,11 +319,24 @@ function sendIndex(response: ServerResponse, parts: readonly Part[]): void {
     );
 }
 
+interface Listening {
+  readonly server: Server;
+  /** Ends every connection, those taken over for websockets too. */
+  close(): Promise<void>;
+}
+
 async function listen(
   port: number,
-  listener: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<Server> {
-  const server = createServer(listener);
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+  onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
+): Promise<Listening> {
+  const server = createServer(onRequest);
+  const upgraded = new Set<Duplex>();
+  server.on("upgrade", (request, socket: Duplex, head) => {
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    onUpgrade(request, socket, head);
+  });
   await new Promise<void>((done, failed) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const taken = cause.code === "EADDRINUSE";
@@ -310,11 +346,11 @@ async function listen(
     });
     server.listen(port, "127.0.0.1", done);
   });
-  return server;
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((done) => server.close(() => done()));
-  server.closeAllConnections();
-  await closed;
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((done) => server.close(() => done()));
+    server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
+    await closed;
+  };
+  return { server, close };
 }

@@ -6,12 +6,23 @@ export type Feature =
   | "environment"
   /** A `snowflake` data connector over the sandbox's database. */
   | "snowflake"
-  /** An authentication hook that the suite controls. */
-  | "hook";
+  /** An authentication hook that the suite controls, in POST mode. */
+  | "hook"
+  /** Whose mode and body the suite changes too. */
+  | "hook modes"
+  /**
+   * A second Hasura over the same metadata database, which looks for the first one's writes only rarely, and
+   * has Apollo federation enabled.
+   */
+  | "replica";
+
+export type Method = "GET" | "POST" | "DELETE";
 
 export interface HttpStep {
   readonly kind: "http";
-  readonly method: "GET" | "POST";
+  /** The second Hasura instead of the first. */
+  readonly at?: "replica" | undefined;
+  readonly method: Method;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as JSON; a string is sent as it is. */
@@ -29,12 +40,14 @@ export interface SqlStep {
   readonly text: string;
 }
 
-/** What the hook answers from now on. */
+/** What the hook answers from now on; in its body, `$IN_2S` stands for the time in two seconds as an HTTP date. */
 export interface HookStep {
   readonly kind: "hook";
   readonly mode: "GET" | "POST";
   readonly status: number;
   readonly body: string;
+  /** HASURA_GRAPHQL_AUTH_HOOK_SEND_REQUEST_BODY. */
+  readonly sendsRequest?: boolean;
 }
 
 /** What the hook was last sent. */
@@ -43,13 +56,51 @@ export interface HookSawStep {
   readonly expected: unknown;
 }
 
+/** How often the hook was asked since its answer was last set. */
+export interface HookCallsStep {
+  readonly kind: "hook calls";
+  readonly expected: number;
+}
+
+/** The second Hasura looks for what the first one has written. */
+export interface ReplicaPollsStep {
+  readonly kind: "replica polls";
+}
+
+export type SocketAction =
+  /** Opens it on the GraphQL path. */
+  | {
+      readonly does: "open";
+      readonly protocol: string;
+      readonly headers: Readonly<Record<string, string>>;
+    }
+  | { readonly does: "send"; readonly message: unknown }
+  /** The next message, keep-alives aside. */
+  | { readonly does: "receive"; readonly expected: unknown }
+  | { readonly does: "end"; readonly code: unknown; readonly reason: unknown };
+
+/** A websocket of the case, by its name. */
+export interface SocketStep {
+  readonly kind: "socket";
+  readonly name: string;
+  readonly action: SocketAction;
+}
+
 /** Whether the resource version has moved since the last such step. */
 export interface VersionStep {
   readonly kind: "version";
   readonly moved: number;
 }
 
-export type Step = HttpStep | SqlStep | HookStep | HookSawStep | VersionStep;
+export type Step =
+  | HttpStep
+  | SqlStep
+  | HookStep
+  | HookSawStep
+  | HookCallsStep
+  | ReplicaPollsStep
+  | SocketStep
+  | VersionStep;
 
 export type Database = "one" | "two" | "snowflake";
 
@@ -75,6 +126,16 @@ export interface Target {
   setHook(answer: Omit<HookStep, "kind">): void;
   /** What the hook was last sent, parsed. */
   lastHookCall(): unknown;
+  /** How often it was asked since `setHook`. */
+  hookCalls(): number;
+  /** Given with the feature `replica`. */
+  readonly replica?:
+    | {
+        readonly url: string;
+        /** Returns when it has looked for what the other one has written, and followed. */
+        polls(): Promise<void>;
+      }
+    | undefined;
 }
 
 export function testCase(
@@ -90,17 +151,18 @@ interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether the admin secret is sent; yes unless said otherwise. */
   readonly admin?: boolean;
+  readonly at?: "replica";
 }
 
 export function request(
-  method: "GET" | "POST",
+  method: Method,
   path: string,
   body: unknown,
   expected: unknown,
   options: RequestOptions = {},
 ): HttpStep {
-  const { status = 200, headers = {}, admin = true } = options;
-  return { kind: "http", method, path, headers, body, admin, status, expected };
+  const { status = 200, headers = {}, admin = true, at } = options;
+  return { kind: "http", at, method, path, headers, body, admin, status, expected };
 }
 
 /**
@@ -121,6 +183,13 @@ export const SUCCESS = { message: "success" };
 export function does(type: string, args: unknown): HttpStep {
   return metadata({ type, args }, SUCCESS);
 }
+
+/** The step, sent to the second Hasura. */
+export function atReplica(step: HttpStep): HttpStep {
+  return { ...step, at: "replica" };
+}
+
+export const REPLICA_POLLS: ReplicaPollsStep = { kind: "replica polls" };
 
 /** A command that must fail with exactly this envelope; `more` overrides path and adds internal. */
 export function fails(
@@ -184,4 +253,32 @@ export function addSource(name = "default", url: unknown = "$PG_ONE"): HttpStep 
 /** The resource version moved by exactly this much since the last such step. */
 export function moved(by: number): VersionStep {
   return { kind: "version", moved: by };
+}
+
+/** Opens a websocket of that name. @param protocol of GraphQL over websockets */
+export function opens(
+  name: string,
+  protocol = "graphql-transport-ws",
+  headers: Readonly<Record<string, string>> = {},
+): SocketStep {
+  return { kind: "socket", name, action: { does: "open", protocol, headers } };
+}
+
+export function sends(name: string, message: unknown): SocketStep {
+  return { kind: "socket", name, action: { does: "send", message } };
+}
+
+/** The next message on it, keep-alives aside, must be this one. */
+export function receives(name: string, expected: unknown): SocketStep {
+  return { kind: "socket", name, action: { does: "receive", expected } };
+}
+
+/** It must be closed by the server, now or soon. */
+export function ends(name: string, code: unknown, reason: unknown): SocketStep {
+  return { kind: "socket", name, action: { does: "end", code, reason } };
+}
+
+/** What Hasura gives as the reason when it closes a websocket for a fault. */
+export function closeReason(message: string): string {
+  return JSON.stringify({ server_error_msg: message });
 }

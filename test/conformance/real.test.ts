@@ -1,5 +1,6 @@
 /**
  * The conformance cases against a real Hasura v2: whoever has one can tell how faithful the stand-in is.
+ * `compose.yaml` starts what is needed; docs/conformance.md says how.
  *
  * HASURA_URL, HASURA_ADMIN_SECRET   the Hasura
  * PG_URL                            an empty PostgreSQL database: its schemas `public` and `hasura` are emptied
@@ -7,12 +8,17 @@
  * HASURA_PG_URL, HASURA_PG_URL_2    the same two as Hasura reaches them, if that differs
  * CONFORMANCE_OVERWRITE=true        run although the Hasura has sources: its metadata are replaced for the
  *                                   time of the run and put back afterwards
- *
- * With HASURA_GRAPHQL_PG_SOURCE_URL_1 and _2 set in Hasura's own environment, set CONFORMANCE_ENVIRONMENT=true too.
+ * CONFORMANCE_ENVIRONMENT=true      Hasura's own environment has HASURA_GRAPHQL_PG_SOURCE_URL_1 and _2
+ * CONFORMANCE_HOOK=HOST:PORT        where this run answers as Hasura's authentication hook: Hasura must have
+ *                                   HASURA_GRAPHQL_AUTH_HOOK set to that address, and _MODE to POST
+ * HASURA_REPLICA_URL                a second Hasura over the same metadata database, with Apollo federation
+ * HASURA_REPLICA_POLL_MS            enabled, and its HASURA_GRAPHQL_SCHEMA_SYNC_POLL_INTERVAL
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Database, Feature, Target } from "./case.ts";
+import { type HookServer, startHookServer } from "./hook-server.ts";
 import { runConformance } from "./run.ts";
 
 const {
@@ -24,6 +30,9 @@ const {
   HASURA_PG_URL_2: hasuraTwo = two,
   CONFORMANCE_OVERWRITE: overwrite,
   CONFORMANCE_ENVIRONMENT: environment,
+  CONFORMANCE_HOOK: hookAddress = "",
+  HASURA_REPLICA_URL: replicaUrl = "",
+  HASURA_REPLICA_POLL_MS: replicaPollMs = "1000",
 } = process.env;
 
 const missing = Object.entries({
@@ -33,9 +42,11 @@ const missing = Object.entries({
   PG_URL_2: two,
 }).flatMap(([name, value]) => (value === "" ? [name] : []));
 
-const features: ReadonlySet<Feature> = new Set(
-  environment === "true" ? (["environment"] as const) : [],
-);
+const features: ReadonlySet<Feature> = new Set<Feature>([
+  ...(environment === "true" ? (["environment"] as const) : []),
+  ...(hookAddress === "" ? [] : (["hook"] as const)),
+  ...(replicaUrl === "" ? [] : (["replica"] as const)),
+]);
 
 interface Command {
   readonly type: string;
@@ -70,20 +81,29 @@ if (missing.length > 0) {
   });
 } else {
   const databases: Partial<Record<Database, string>> = { one, two };
+  let hook: HookServer | undefined;
   const target: Target = {
     url: url.replace(/\/$/, ""),
     adminSecret,
     databases: { one: hasuraOne, two: hasuraTwo },
     features,
     sql: (database, text) => run(databases[database] ?? "", text),
-    setHook: () => {
-      throw new Error("the hook of a real Hasura is set in its environment");
+    setHook: (answer) => hook?.set(answer),
+    lastHookCall: () => hook?.last(),
+    hookCalls: () => hook?.calls() ?? 0,
+    replica: {
+      url: replicaUrl.replace(/\/$/, ""),
+      // Its next look may have begun just now; a second more for the rebuild.
+      polls: () => delay(Number(replicaPollMs) + 1000),
     },
-    lastHookCall: () => undefined,
   };
   let before: { readonly sources: readonly unknown[] };
 
   beforeAll(async () => {
+    if (hookAddress !== "") {
+      const { hostname, port } = new URL(`http://${hookAddress}`);
+      hook = await startHookServer(hostname, Number(port));
+    }
     before = await command({ type: "export_metadata", args: {} });
     if (before.sources.length > 0 && overwrite !== "true")
       throw new Error(
@@ -92,6 +112,7 @@ if (missing.length > 0) {
   });
 
   afterAll(async () => {
+    await hook?.stop();
     if (before.sources.length === 0 || overwrite === "true")
       await command({
         type: "replace_metadata",

@@ -2,14 +2,20 @@
 import { describe, expect, it } from "vitest";
 import type { Case, HttpStep, Step, Target } from "./case.ts";
 import { ALL_CASES } from "./cases/all.ts";
+import { type CaseSockets, openCaseSockets } from "./sockets.ts";
+
+/** A replica that polls rarely is waited for. */
+const REPLICA_TIMEOUT_MS = 180_000;
 
 /** Declares one test for each case; what the target lacks is skipped. */
 export function runConformance(target: () => Target, features: Target["features"]): void {
   describe.each(ALL_CASES)("$title", ({ cases }) => {
     for (const each of cases) {
       const runnable = each.needs.every((need) => features.has(need));
-      it.skipIf(!runnable)(each.name, async () => {
+      const options = each.needs.includes("replica") ? { timeout: REPLICA_TIMEOUT_MS } : {};
+      it.skipIf(!runnable)(each.name, options, async () => {
         await reset(target());
+        if (each.needs.includes("replica")) await target().replica?.polls();
         await runCase(each, target());
       });
     }
@@ -53,12 +59,18 @@ async function reset(target: Target): Promise<void> {
 
 interface Progress {
   version: number;
+  readonly sockets: CaseSockets;
 }
 
 async function runCase(each: Case, target: Target): Promise<void> {
-  const progress: Progress = { version: (await exported(target)).resource_version };
-  for (const [index, step] of each.steps.entries())
-    await runStep(step, target, `step ${index + 1} of "${each.name}"`, progress);
+  const sockets = openCaseSockets(target);
+  const progress: Progress = { version: (await exported(target)).resource_version, sockets };
+  try {
+    for (const [index, step] of each.steps.entries())
+      await runStep(step, target, `step ${index + 1} of "${each.name}"`, progress);
+  } finally {
+    sockets.close();
+  }
 }
 
 async function runStep(
@@ -72,7 +84,16 @@ async function runStep(
       await target.sql(step.database, step.text);
       return;
     case "hook":
-      target.setHook(step);
+      target.setHook({ ...step, body: step.body.replace("$IN_2S", httpDate(2000)) });
+      return;
+    case "hook calls":
+      expect(target.hookCalls(), label).toBe(step.expected);
+      return;
+    case "replica polls":
+      await target.replica?.polls();
+      return;
+    case "socket":
+      await progress.sockets.run(step, label);
       return;
     case "hook saw":
       expect(target.lastHookCall(), label).toEqual(step.expected);
@@ -92,6 +113,10 @@ async function runStep(
       });
     }
   }
+}
+
+function httpDate(inMs: number): string {
+  return new Date(Date.now() + inMs).toUTCString();
 }
 
 interface Exported {
@@ -125,8 +150,9 @@ async function send(
   values: Placeholders,
 ): Promise<{ status: number; body: unknown }> {
   const { method, path, body, admin } = step;
+  const url = step.at === "replica" ? target.replica?.url : target.url;
   const text = typeof body === "string" ? body : JSON.stringify(filled(body, values));
-  const response = await fetch(target.url + path, {
+  const response = await fetch(`${url}${path}`, {
     method,
     headers: {
       ...(method === "POST" ? { "Content-Type": "application/json" } : {}),

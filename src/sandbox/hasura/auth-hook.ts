@@ -2,21 +2,26 @@
 import {
   request as httpRequest,
   type IncomingHttpHeaders,
-  type IncomingMessage,
   type OutgoingHttpHeaders,
 } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { HasuraError } from "./errors.ts";
+import type { Headers } from "./headers.ts";
+import { expiryOf } from "./hook-expiry.ts";
 import { describeJson, isObject, type Json, parseJson, writeJson } from "./json.ts";
 
 export interface AuthHook {
   readonly url: string;
   readonly mode: "GET" | "POST";
+  /** Whether a POST hook is told the GraphQL request; yes unless said otherwise. */
+  readonly sendsRequest?: boolean | undefined;
 }
 
 export interface HookAnswer {
   readonly variables: Readonly<Record<string, string>>;
   readonly cookies: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
 }
 
 /** Headers that say something of the client's connection, not of the client: a GET hook does not see them. */
@@ -47,10 +52,10 @@ const TIMEOUT_MS = 30_000;
  */
 export async function askHook(
   hook: AuthHook,
-  message: IncomingMessage,
+  headers: Headers,
   graphql: Json,
 ): Promise<HookAnswer> {
-  const client = clientHeaders(message);
+  const client = clientHeaders(headers);
   const answer = await (hook.mode === "GET"
     ? send(hook.url, "GET", forwarded(client), undefined)
     : send(
@@ -59,7 +64,7 @@ export async function askHook(
         { "content-type": "application/json" },
         writeJson({
           headers: Object.fromEntries(client),
-          request: graphql,
+          ...(hook.sendsRequest === false ? {} : { request: graphql }),
         }),
       )
   ).catch(() => {
@@ -74,16 +79,17 @@ export async function askHook(
       path: "$",
     });
   if (answer.status !== 200) throw invalid("Invalid response from authorization hook");
-  return { variables: readVariables(answer.body), cookies: answer.headers["set-cookie"] ?? [] };
+  const variables = readVariables(answer.body);
+  return {
+    variables,
+    cookies: answer.headers["set-cookie"] ?? [],
+    expiresAt: expiryOf(variables, Date.now()),
+  };
 }
 
 /** Every header once, in the case in which it came; of a repeated one the last counts. */
-function clientHeaders({ rawHeaders }: IncomingMessage): Map<string, string> {
-  const byName = new Map<string, [string, string]>();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? "";
-    byName.set(name.toLowerCase(), [name, rawHeaders[i + 1] ?? ""]);
-  }
+function clientHeaders(headers: Headers): Map<string, string> {
+  const byName = new Map(headers.map((header) => [header[0].toLowerCase(), header]));
   return new Map(byName.values());
 }
 

@@ -17,12 +17,8 @@ import {
   inconsistentTable,
 } from "./inconsistency.ts";
 import { OPERATIONS, RELATIONSHIPS, type SourceMetadata } from "./metadata.ts";
-import {
-  type ResolveContext,
-  type ResolvedSource,
-  resolveSource,
-  SourceFault,
-} from "./resolve-source.ts";
+import { type ResolveContext, resolveSource } from "./resolve-source.ts";
+import { type ResolvedSource, SourceFault } from "./resolved-source.ts";
 import type { BuiltTable, SelectPermission, SourceState } from "./schema-cache.ts";
 
 export interface SourceContext extends ResolveContext {

@@ -175,8 +175,9 @@ export function buildSelectPermission(table: BuiltTable, permission: Permission)
     limit,
     aggregations: definition.allow_aggregations === true,
     queryFields: fieldList(definition.query_root_fields),
+    subscriptionFields: fieldList(definition.subscription_root_fields),
   };
-  checkRootFields(table, role, built, fieldList(definition.subscription_root_fields));
+  checkRootFields(table, role, built);
   return built;
 }
 
@@ -210,8 +211,7 @@ function visibleColumns(
 function checkRootFields(
   table: BuiltTable,
   role: string,
-  { columns, aggregations, queryFields }: SelectPermission,
-  subscriptionFields: readonly string[] | undefined,
+  { columns, aggregations, queryFields, subscriptionFields }: SelectPermission,
 ): void {
   const asked = new Set([...(queryFields ?? []), ...(subscriptionFields ?? [])]);
   const { primaryKey } = table.info;

@@ -1,7 +1,7 @@
 /** What a source's database holds, read from PostgreSQL's catalogs and named the way the source names it. */
 import type { Pool } from "pg";
 import { type Kind, type TableName, tableNameOf } from "./names.ts";
-import type { Naming, ResolvedSource } from "./resolve-source.ts";
+import type { Naming, ResolvedSource } from "./resolved-source.ts";
 
 export interface ColumnInfo {
   readonly name: string;

@@ -8,6 +8,7 @@ export type HasuraErrorCode =
   | "already-untracked"
   | "bad-request"
   | "conflict"
+  | "connection-not-established"
   | "cyclic-dependency"
   | "data-connector-error"
   | "data-exception"
@@ -16,12 +17,14 @@ export type HasuraErrorCode =
   | "invalid-json"
   | "invalid-params"
   | "metadata-warnings"
+  | "method-not-allowed"
   | "not-exists"
   | "not-found"
   | "not-supported"
   | "parse-failed"
   | "permission-denied"
   | "postgres-error"
+  | "start-failed"
   | "unexpected"
   | "unexpected-payload"
   | "validation-failed";
@@ -71,11 +74,16 @@ export function envelope(error: HasuraError, showInternal: boolean): JsonObject 
   };
 }
 
-/** The envelope of the GraphQL API; it travels with HTTP 200. */
-export function graphqlEnvelope(error: HasuraError, showInternal: boolean): JsonObject {
+/** One error as GraphQL answers and websockets carry it. */
+export function graphqlError(error: HasuraError, showInternal: boolean): JsonObject {
   const { path, message, code, internal } = error;
   const shown = showInternal && internal !== undefined ? { internal } : {};
-  return { errors: [{ message, extensions: { path, code, ...shown } }] };
+  return { message, extensions: { path, code, ...shown } };
+}
+
+/** The envelope of the GraphQL API; it travels with HTTP 200. */
+export function graphqlEnvelope(error: HasuraError, showInternal: boolean): JsonObject {
+  return { errors: [graphqlError(error, showInternal)] };
 }
 
 /** Anything caught, as an error that Hasura could have answered; the text of a fault of our own is not shown. */

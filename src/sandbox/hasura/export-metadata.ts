@@ -1,5 +1,5 @@
 /** Metadata as export_metadata writes it and as it is stored: in Hasura's order, without empty parts. */
-import type { Json, JsonObject } from "./json.ts";
+import { type Json, type JsonObject, sameJson } from "./json.ts";
 import {
   type InheritedRole,
   type Metadata,
@@ -46,6 +46,11 @@ export function exportMetadata(metadata: Metadata): JsonObject {
 
 export function exportInheritedRole({ name, parents }: InheritedRole): JsonObject {
   return { role_name: name, role_set: parents };
+}
+
+/** Whether two descriptions of a source say the same. */
+export function sameSource(left: SourceMetadata, right: SourceMetadata): boolean {
+  return left === right || sameJson(exportSource(left), exportSource(right));
 }
 
 /** By code units, as Hasura's texts compare. */

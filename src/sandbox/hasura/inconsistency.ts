@@ -1,7 +1,7 @@
 /** Inconsistent objects: their records, and the four ways in which they make a command fail. */
 import { HasuraError, type HasuraErrorCode } from "./errors.ts";
 import { exportInheritedRole } from "./export-metadata.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isArray, isObject, type Json, type JsonObject } from "./json.ts";
 import {
   findSource,
   findTable,
@@ -194,6 +194,43 @@ export function inheritanceConflict(
   };
 }
 
+/** @param stage what Hasura calls the object at the point where the fault is found */
+export function inconsistentEndpoint(
+  endpoint: JsonObject,
+  cause: string,
+  stage: "endpoint" | "rest_endpoint",
+): Inconsistency {
+  const name = String(endpoint.name ?? "");
+  return inconsistent({
+    id: `endpoint ${name}`,
+    type: stage,
+    name: `${stage} ${name}`,
+    definition: { comment: null, ...endpoint },
+    cause,
+    remove: (metadata) => withoutEndpoints(metadata, [name]),
+  });
+}
+
+/** One request could mean any of these. */
+export function ambiguousEndpoints(endpoints: readonly JsonObject[]): Inconsistency {
+  const names = endpoints.map(({ name }) => String(name));
+  const reason = `Ambiguous URL paths: ${endpoints.map(({ url }) => String(url)).join(", ")}`;
+  return {
+    id: `ambiguous ${names.join(" ")}`,
+    reason,
+    record: { reason, conflicts: endpoints.map((endpoint) => ({ comment: null, ...endpoint })) },
+    remove: (metadata) => withoutEndpoints(metadata, names),
+  };
+}
+
+function withoutEndpoints(metadata: Metadata, names: readonly string[]): Metadata {
+  const { rest_endpoints: list, ...others } = metadata.others;
+  const kept = (isArray(list) ? list : []).filter(
+    (each) => !isObject(each) || !names.includes(String(each.name)),
+  );
+  return { ...metadata, others: kept.length > 0 ? { ...others, rest_endpoints: kept } : others };
+}
+
 function withoutRole(metadata: Metadata, role: string): Metadata {
   const inheritedRoles = metadata.inheritedRoles.filter(({ name }) => name !== role);
   return { ...metadata, inheritedRoles };
@@ -262,5 +299,14 @@ export function refuseAnyInconsistency(after: Inconsistencies): void {
   if (after.length > 0)
     throw new HasuraError("unexpected", "cannot continue due to inconsistent metadata", {
       internal: recordsOf(after),
+    });
+}
+
+/** For bulk_atomic; each record stands in a list of its own. */
+export function refuseAtOnce(before: Inconsistencies, after: Inconsistencies): void {
+  const others = newly(before, after);
+  if (others.length > 0)
+    throw new HasuraError("bad-request", "Schema inconsistency", {
+      internal: others.map(({ record }) => [record]),
     });
 }

@@ -3,11 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { buildSource } from "./build-source.ts";
 import { refuseConflicts } from "./conflicts.ts";
 import type { Connections } from "./connections.ts";
+import { buildEndpoints, listOf } from "./endpoints.ts";
 import { buildInheritedRoles } from "./inherited-roles.ts";
 import { isObject } from "./json.ts";
 import { type Metadata, rolesWithPermissions, type SourceMetadata } from "./metadata.ts";
-import type { SnowflakeAgent } from "./resolve-source.ts";
 import type { SchemaCache, SourceState } from "./schema-cache.ts";
+import type { HasuraSettings } from "./settings.ts";
+import type { SnowflakeAgent } from "./snowflake-source.ts";
 
 /** What work costs here, so that a real Hasura's slowness can be felt; all in milliseconds. */
 export interface HasuraCosts {
@@ -22,6 +24,7 @@ export interface RebuildContext {
   readonly env: Readonly<Record<string, string>>;
   readonly snowflake: SnowflakeAgent | undefined;
   readonly costs: HasuraCosts;
+  readonly settings: HasuraSettings;
   onRebuild(): void;
   onIntrospection(): void;
 }
@@ -61,7 +64,7 @@ export async function rebuild(
   await payFor(metadata, context.costs);
   refuseConflicts(tables);
   const inherited = buildInheritedRoles(metadata, tables);
-  return {
+  const cache: SchemaCache = {
     metadata,
     sources,
     inheritedRoles: inherited.roles,
@@ -69,7 +72,12 @@ export async function rebuild(
       ...states.flatMap(({ inconsistencies }) => inconsistencies),
       ...inherited.inconsistencies,
     ],
+    endpoints: [],
+    apolloFederation: context.settings.apolloFederation,
   };
+  if (listOf(metadata, "rest_endpoints").length === 0) return cache;
+  const { endpoints, inconsistencies } = buildEndpoints(metadata, cache);
+  return { ...cache, endpoints, inconsistencies: [...cache.inconsistencies, ...inconsistencies] };
 }
 
 /** Data connector kinds and their agents' URLs: the sandbox's own Snowflake, and what dc_add_agent named. */

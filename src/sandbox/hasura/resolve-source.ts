@@ -1,19 +1,11 @@
 /** From a source's configuration to the PostgreSQL database that stands behind it. */
 import { readFile, realpath } from "node:fs/promises";
 import { resolve, sep } from "node:path";
-import { isArray, isObject, type Json, type JsonObject, toNumber } from "./json.ts";
+import { isObject, type Json, type JsonObject, toNumber } from "./json.ts";
 import type { SourceMetadata } from "./metadata.ts";
+import { type ResolvedSource, SourceFault } from "./resolved-source.ts";
+import { resolveSnowflake, type SnowflakeAgent } from "./snowflake-source.ts";
 import { renderTemplate, TemplateError } from "./template.ts";
-
-/** What the sandbox offers as Snowflake. */
-export interface SnowflakeAgent {
-  /** As it stands in a jdbc_url after `jdbc:snowflake://`. */
-  readonly host: string;
-  readonly user: string;
-  readonly password: string;
-  /** The PostgreSQL URL of a Snowflake database; `undefined` when there is none of that name. */
-  databaseUrl(database: string): string | undefined;
-}
 
 export interface ResolveContext {
   /** The environment of the Hasura process. */
@@ -21,29 +13,6 @@ export interface ResolveContext {
   readonly snowflake: SnowflakeAgent | undefined;
   /** Data connector kinds that are registered, with the agent's URL when dc_add_agent named one. */
   readonly agents: ReadonlyMap<string, string | undefined>;
-}
-
-export interface ResolvedSource {
-  /** Where the rows are. */
-  readonly url: string;
-  readonly naming: Naming;
-}
-
-/** How relations of the database appear as tables of the source. */
-export type Naming =
-  | { readonly style: "postgres" }
-  | { readonly style: "qualified"; readonly database: string }
-  | { readonly style: "bare"; readonly schema: string };
-
-/** The source cannot be set up; the message is Hasura's reason. */
-export class SourceFault extends Error {
-  /** What the database or the agent said, when it was asked. */
-  readonly detail: string | undefined;
-
-  constructor(reason: string, detail?: string) {
-    super(reason);
-    this.detail = detail;
-  }
 }
 
 /** @throws SourceFault */
@@ -157,84 +126,4 @@ async function transformed(configuration: JsonObject, context: ResolveContext): 
     if (!(error instanceof TemplateError)) throw error;
     throw new SourceFault(`transformConfig: Kriti template transform failed - ${error.message}`);
   }
-}
-
-const JDBC = /^jdbc:snowflake:\/\/([^/?]+)\/?\?(.*)$/;
-
-function resolveSnowflake(name: string, config: Json, agent: SnowflakeAgent): ResolvedSource {
-  const { url, qualified } = snowflakeConfig(name, config);
-  const [, host = "", query = ""] = JDBC.exec(url) ?? [];
-  if (host === "")
-    throw new SourceFault(
-      "connection error",
-      "Connection string is invalid. Unable to parse: it must have the form jdbc:snowflake://<host>/?<parameters>",
-    );
-  const parameters = jdbcParameters(query);
-  if (host.toLowerCase() !== agent.host.toLowerCase())
-    throw new SourceFault(
-      "connection error",
-      `JDBC driver encountered communication error. Message: unknown host ${host}`,
-    );
-  if (parameters.get("user") !== agent.user || parameters.get("password") !== agent.password)
-    throw new SourceFault("connection error", "Incorrect username or password was specified.");
-  const database = existingDatabase(parameters.get("db"), agent);
-  if (qualified)
-    return { url: database.url, naming: { style: "qualified", database: database.name } };
-  return {
-    url: database.url,
-    naming: { style: "bare", schema: parameters.get("schema") ?? "PUBLIC" },
-  };
-}
-
-function snowflakeConfig(name: string, config: Json): { url: string; qualified: boolean } {
-  const faults: string[] = [];
-  const object = isObject(config) ? config : {};
-  const { jdbc_url: url, fully_qualify_all_names: qualify } = object;
-  if (!isObject(config)) faults.push("the configuration is not an object");
-  else if (url === undefined) faults.push("The object requires the property 'jdbc_url'");
-  else if (typeof url !== "string") faults.push("The value of 'jdbc_url' must be a string");
-  if (qualify !== undefined && qualify !== null && typeof qualify !== "boolean")
-    faults.push("The value of 'fully_qualify_all_names' must be a boolean");
-  if (object.tables !== undefined && !isArray(object.tables) && object.tables !== null)
-    faults.push("The value of 'tables' must be an array");
-  if (faults.length > 0)
-    throw new SourceFault(
-      `Configuration for source "${name}" is not valid based on the configuration schema declared by the "snowflake" data connector agent. Errors:\n${faults
-        .map((fault) => `- ${fault}`)
-        .join("\n")}`,
-    );
-  return { url: String(url), qualified: qualify !== false };
-}
-
-/** JDBC parameters are percent-encoded; their names know no case. */
-function jdbcParameters(query: string): Map<string, string> {
-  const parameters = new Map<string, string>();
-  for (const part of query.split("&").filter((item) => item !== "")) {
-    const [key = "", ...value] = part.split("=");
-    parameters.set(decoded(key).toLowerCase(), decoded(value.join("=")));
-  }
-  return parameters;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** Snowflake reads an unquoted name in capitals; the exact name comes first. */
-function existingDatabase(
-  asked: string | undefined,
-  agent: SnowflakeAgent,
-): { name: string; url: string } {
-  for (const name of asked === undefined ? [] : [asked, asked.toUpperCase()]) {
-    const url = agent.databaseUrl(name);
-    if (url !== undefined) return { name, url };
-  }
-  throw new SourceFault(
-    "connection error",
-    `Database '${asked ?? ""}' does not exist or not authorized.`,
-  );
 }

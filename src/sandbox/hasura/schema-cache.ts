@@ -5,7 +5,7 @@ import type { BoolExp } from "./filter.ts";
 import type { Inconsistency } from "./inconsistency.ts";
 import type { Metadata, SourceMetadata, TableMetadata } from "./metadata.ts";
 import type { TableName } from "./names.ts";
-import type { ResolvedSource } from "./resolve-source.ts";
+import type { ResolvedSource } from "./resolved-source.ts";
 
 export interface SchemaCache {
   readonly metadata: Metadata;
@@ -14,6 +14,19 @@ export interface SchemaCache {
   /** Consistent inherited roles and their parents. */
   readonly inheritedRoles: ReadonlyMap<string, readonly string[]>;
   readonly inconsistencies: readonly Inconsistency[];
+  /** Consistent REST endpoints. */
+  readonly endpoints: readonly Endpoint[];
+  /** Whether the schema has the root fields of an Apollo federation. */
+  readonly apolloFederation: boolean;
+}
+
+/** A stored query under a path of its own below `/api/rest/`. */
+export interface Endpoint {
+  readonly name: string;
+  /** Those that begin with `:` stand for a variable. */
+  readonly segments: readonly string[];
+  readonly methods: readonly string[];
+  readonly query: string;
 }
 
 export interface SourceState {
@@ -77,6 +90,8 @@ export interface SelectPermission {
   readonly aggregations: boolean;
   /** `undefined` allows all. */
   readonly queryFields: readonly string[] | undefined;
+  /** `undefined` allows all. */
+  readonly subscriptionFields: readonly string[] | undefined;
 }
 
 /** The set-up source, `undefined` when it is missing or inconsistent. */

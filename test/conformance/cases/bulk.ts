@@ -8,6 +8,21 @@ function track(name: string): Record<string, unknown> {
   return { type: "pg_track_table", args: { table: { name, schema: "public" } } };
 }
 
+const RELATED = [
+  sql(`CREATE TABLE author (id int PRIMARY KEY);
+    CREATE TABLE article (id int, title text, author_id int REFERENCES author (id))`),
+  addSource(),
+  metadata({ type: "pg_track_table", args: { table: "author" } }, SUCCESS),
+  metadata({ type: "pg_track_table", args: { table: "article" } }, SUCCESS),
+];
+
+function relationship(name: string, column: string): Record<string, unknown> {
+  return {
+    type: "pg_create_object_relationship",
+    args: { table: "article", name, using: { foreign_key_constraint_on: column } },
+  };
+}
+
 const UNKNOWN = {
   path: "$.args",
   code: "invalid-configuration",
@@ -108,6 +123,51 @@ export const BULK: readonly Case[] = [
       },
       { path: "$.args[1].args", code: "parse-failed", error: expect.any(String) },
       { status: 400 },
+    ),
+    moved(0),
+  ]),
+  testCase("H API/Metadata/BulkAtomicSpec.hs: relationships together, with one write", [
+    ...RELATED,
+    moved(3),
+    metadata(
+      {
+        type: "bulk_atomic",
+        args: [
+          relationship("author", "author_id"),
+          { type: "pg_drop_relationship", args: { table: "article", relationship: "author" } },
+          relationship("writer", "author_id"),
+        ],
+      },
+      SUCCESS,
+    ),
+    moved(1),
+    metadata(
+      {
+        type: "bulk_atomic",
+        args: [relationship("other", "author_id"), relationship("no", "title")],
+      },
+      {
+        path: "$.args",
+        code: "bad-request",
+        error: "Schema inconsistency",
+        internal: [
+          [
+            expect.objectContaining({
+              name: "object_relation no in table article in source default",
+            }),
+          ],
+        ],
+      },
+      { status: 400 },
+    ),
+    metadata(
+      { type: "bulk_atomic", args: [relationship("other", "author_id"), track("other")] },
+      {
+        path: "$.args",
+        code: "unexpected",
+        error: "Bulk atomic does not support this command",
+      },
+      { status: 500 },
     ),
     moved(0),
   ]),

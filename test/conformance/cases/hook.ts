@@ -30,11 +30,21 @@ const START: readonly Step[] = [
 
 function hook(
   answer: unknown = ROLE,
-  options: { status?: number; mode?: "GET" | "POST" } = {},
+  options: { status?: number; mode?: "GET" | "POST"; sendsRequest?: boolean } = {},
 ): HookStep {
+  const { mode = "POST", status = 200, sendsRequest = true } = options;
   const body = typeof answer === "string" ? answer : JSON.stringify(answer);
-  return { kind: "hook", mode: options.mode ?? "POST", status: options.status ?? 200, body };
+  return { kind: "hook", mode, status, body, sendsRequest };
 }
+
+const NO_PERSISTED_QUERIES = {
+  errors: [
+    {
+      message: "PersistedQueryNotSupported",
+      extensions: { path: "$", code: "not-supported" },
+    },
+  ],
+};
 
 const NO_SECRET = { admin: false, headers: { "Auth-User-Id": "1" } };
 const ONE = { users: [{ id: 1 }] };
@@ -57,6 +67,7 @@ function saw(graphql: unknown): Step {
 }
 
 const ALL: readonly ["hook"] = ["hook"];
+const MODES: readonly ["hook", "hook modes"] = ["hook", "hook modes"];
 
 export const HOOK: readonly Case[] = [
   testCase(
@@ -137,7 +148,7 @@ export const HOOK: readonly Case[] = [
         expected: { headers: expect.not.objectContaining({ "content-type": expect.anything() }) },
       },
     ],
-    ALL,
+    MODES,
   ),
   testCase(
     "what the hook's answers amount to",
@@ -195,6 +206,50 @@ export const HOOK: readonly Case[] = [
       metadata({ type: "export_metadata", args: {} }, { version: 3, sources: [] }, NO_SECRET),
     ],
     ALL,
+  ),
+  testCase(
+    "GET /v1/graphql and persisted queries: no request to show, and not supported",
+    [
+      hook(),
+      request(
+        "GET",
+        "/v1/graphql?query=%7B__typename%7D",
+        undefined,
+        NO_PERSISTED_QUERIES,
+        NO_SECRET,
+      ),
+      saw(null),
+      request(
+        "POST",
+        "/v1/graphql",
+        { extensions: { persistedQuery: { version: 1, sha256Hash: "0" } } },
+        NO_PERSISTED_QUERIES,
+        NO_SECRET,
+      ),
+      saw(null),
+      request(
+        "POST",
+        "/v1/graphql",
+        { query: "{ a }", extensions: { persistedQuery: { version: 1, sha256Hash: "0" } } },
+        NO_PERSISTED_QUERIES,
+        NO_SECRET,
+      ),
+      saw({ query: "{ a }" }),
+    ],
+    ALL,
+  ),
+  testCase(
+    "a hook that is not to be told of requests gets the headers alone",
+    [
+      ...START,
+      hook(ROLE, { sendsRequest: false }),
+      query("{ users { id } }", ONE, NO_SECRET),
+      {
+        kind: "hook saw",
+        expected: { headers: expect.objectContaining({ "Auth-User-Id": "1" }) },
+      },
+    ],
+    MODES,
   ),
   testCase(
     "the hook is not asked when the secret is sent, right or wrong",

@@ -170,6 +170,30 @@ export const VALIDATION: readonly Case[] = [
       query("{ __typename }", { __typename: "query_root" }, as("introspection_disabled")),
     ],
   ),
+  testCase("subscriptions need a websocket, and the older path keeps real statuses", [
+    ...START,
+    queryFails(
+      "subscription { author { id } }",
+      "unexpected-payload",
+      "$",
+      "subscriptions are not supported over HTTP, use websockets instead",
+    ),
+    invalid("subscription { author { id } }", "$", "no subscriptions exist", as("stranger")),
+    request(
+      "POST",
+      "/v1alpha1/graphql",
+      { query: "{ nothing }" },
+      {
+        errors: [
+          {
+            message: "field 'nothing' not found in type: 'query_root'",
+            extensions: { path: "$.selectionSet.nothing", code: "validation-failed" },
+          },
+        ],
+      },
+      { status: 400 },
+    ),
+  ]),
   testCase("a request without a query is parse-failed, with HTTP 200", [
     request(
       "POST",

@@ -1,14 +1,14 @@
-import type { AddressInfo } from "node:net";
 import { Client } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { startHasuraStandIn } from "../../../src/sandbox/hasura/stand-in.ts";
-import { ADMIN_SECRET, closed, type SandboxTarget, serve, startTarget } from "./hasura-target.ts";
+import { callsTo, replaceWith } from "./hasura-calls.ts";
+import { ADMIN_SECRET, type SandboxTarget, startTarget } from "./hasura-target.ts";
 
 const log = createLogger({ level: "warn" });
-const HEADERS = { "Content-Type": "application/json", "X-Hasura-Admin-Secret": ADMIN_SECRET };
 
 let target: SandboxTarget;
+const { post, command, does, source, reset } = callsTo(() => target);
 
 beforeAll(async () => {
   target = await startTarget();
@@ -18,48 +18,7 @@ afterAll(async () => {
   await target.stop();
 });
 
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly headers: Headers;
-}
-
-async function post(path: string, body: unknown, url = target.url): Promise<Answer> {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  const response = await fetch(url + path, { method: "POST", headers: HEADERS, body: text });
-  return { status: response.status, text: await response.text(), headers: response.headers };
-}
-
-async function command(type: string, args: unknown, url = target.url): Promise<Answer> {
-  return await post("/v1/metadata", { type, args }, url);
-}
-
-async function does(type: string, args: unknown, url = target.url): Promise<unknown> {
-  const { status, text } = await command(type, args, url);
-  expect({ status, text }).toEqual({ status: 200, text: expect.any(String) });
-  return JSON.parse(text);
-}
-
-function source(name: string, tables: unknown[] = []): Record<string, unknown> {
-  return {
-    name,
-    kind: "postgres",
-    tables,
-    configuration: { connection_info: { database_url: target.databases.one } },
-  };
-}
-
-const replaceWith = (sources: unknown[], more: Record<string, unknown> = {}): unknown => ({
-  metadata: { version: 3, sources, ...more },
-});
-
-beforeEach(async () => {
-  await does("replace_metadata", replaceWith([]));
-  await target.sql(
-    "one",
-    "DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE t (id int)",
-  );
-});
+beforeEach(() => reset());
 
 describe("the stand-in for Hasura", () => {
   it("leaves every path that is not Hasura's to others", async () => {
@@ -185,64 +144,8 @@ describe("the stand-in for Hasura", () => {
   });
 
   it("says of commands that only the real one has that they are not there", async () => {
-    const { status, text } = await command("pg_track_function", { source: "s", function: "f" });
+    const { status, text } = await command("pg_add_computed_field", { source: "s", table: "t" });
     expect({ status, code: JSON.parse(text).code }).toEqual({ status: 400, code: "not-supported" });
-  });
-});
-
-describe("two stand-ins over one store", () => {
-  it("keep what was stored over a restart, and refuse a write that is based on an older version", async () => {
-    await does("replace_metadata", replaceWith([source("s", [{ table: "t" }])]));
-    const exported = (await command("export_metadata", {})).text;
-    const other = await startHasuraStandIn({
-      stateUrl: target.state.url,
-      adminSecret: ADMIN_SECRET,
-      env: {},
-      log,
-    });
-    const server = await serve(other);
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    try {
-      expect((await command("export_metadata", {}, url)).text).toBe(exported);
-      const { resourceVersion } = other.stats();
-      await does("reload_metadata", {});
-      const stale = await post(
-        "/v1/metadata",
-        { type: "reload_metadata", resource_version: resourceVersion, args: {} },
-        url,
-      );
-      expect(stale.status).toBe(409);
-      // Without a version of its own a call takes the stored one.
-      await does("rename_source", { name: "s", new_name: "renamed" }, url);
-      expect((await command("export_metadata", {})).text).toContain('"name":"renamed"');
-    } finally {
-      await closed(server);
-      await other.stop();
-    }
-  });
-});
-
-describe("what work costs", () => {
-  it("holds up other metadata calls for as long as a rebuild takes, but no GraphQL request", async () => {
-    const slow = await startTarget({
-      costs: { rebuildMs: 300, perTableMs: 0, perRoleMs: 0, introspectionMs: 0 },
-    });
-    try {
-      const startedAt = performance.now();
-      const finished: string[] = [];
-      const rebuilding = command("reload_metadata", {}, slow.url).then(() =>
-        finished.push("write"),
-      );
-      const waiting = command("export_metadata", {}, slow.url).then(() => finished.push("read"));
-      await post("/v1/graphql", { query: "{ __typename }" }, slow.url).then(() =>
-        finished.push("query"),
-      );
-      await Promise.all([rebuilding, waiting]);
-      expect(finished).toEqual(["query", "write", "read"]);
-      expect(performance.now() - startedAt).toBeGreaterThan(290);
-    } finally {
-      await slow.stop();
-    }
   });
 });
 

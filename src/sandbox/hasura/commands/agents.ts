@@ -34,7 +34,7 @@ export function readAddAgent(args: At): Command {
     run: async ({ session, change }) => {
       if (name in agentsOf(session.metadata))
         throw new HasuraError("already-exists", `SourceKind '${name}' already exists.`);
-      const unavailable = skip ? undefined : await fault(uri.value ?? null);
+      const unavailable = skip ? undefined : await agentFault(uri.value ?? null);
       if (unavailable !== undefined)
         return { message: "Agent is not available", details: { error: unavailable } };
       const agent: JsonObject = {
@@ -67,18 +67,23 @@ export function readDeleteAgent(args: At): Command {
   });
 }
 
-/** Asks the agent what it can do; `undefined` when it answers. */
-async function fault(uri: Json): Promise<string | undefined> {
+/** Asks the agent whether it is there; `undefined` when it answers. */
+export async function agentFault(uri: Json): Promise<string | undefined> {
   if (typeof uri !== "string") return undefined;
   try {
-    const response = await fetch(`${uri.replace(/\/$/, "")}/capabilities`, {
-      signal: AbortSignal.timeout(AGENT_TIMEOUT_MS),
-    });
+    const response = await askCapabilities(uri);
     await response.body?.cancel();
     return response.ok ? undefined : `the agent answered ${response.status}`;
   } catch {
     return "the agent cannot be reached";
   }
+}
+
+/** GET /capabilities of an agent. */
+export function askCapabilities(uri: string): Promise<Response> {
+  return fetch(`${uri.replace(/\/$/, "")}/capabilities`, {
+    signal: AbortSignal.timeout(AGENT_TIMEOUT_MS),
+  });
 }
 
 function agentsOf(metadata: Metadata): JsonObject {

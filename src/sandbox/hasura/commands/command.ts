@@ -13,13 +13,15 @@ import {
 } from "../metadata.ts";
 import type { Kind, TableName } from "../names.ts";
 import type { Invalidated } from "../rebuild.ts";
-import type { SnowflakeAgent } from "../resolve-source.ts";
 import { type BuiltSource, liveSource, type SchemaCache } from "../schema-cache.ts";
+import type { SnowflakeAgent } from "../snowflake-source.ts";
 
 /** A command that has been read and can be run. */
 export interface Command {
   /** Whether success stores metadata and counts the resource version up. */
   readonly modifies: boolean;
+  /** Whether bulk_atomic takes it: it then leaves the rebuild to the bulk. */
+  readonly atomic?: boolean;
   /** @throws HasuraError; the session is then as it was before */
   run(context: CommandContext): Promise<Json>;
 }

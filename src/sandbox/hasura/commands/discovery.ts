@@ -3,11 +3,12 @@ import { introspect, listTables, type TableInfo } from "../catalog.ts";
 import { type At, nonEmptyTextAt, objectAt, required } from "../decode.ts";
 import { HasuraError } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { isObject } from "../json.ts";
+import { isObject, parseJson } from "../json.ts";
 import { type Kind, tableNameAt } from "../names.ts";
 import { registeredAgents } from "../rebuild.ts";
 import { scalarOf } from "../scalars.ts";
 import { liveSource } from "../schema-cache.ts";
+import { agentFault, askCapabilities } from "./agents.ts";
 import { askSource, type Command, reading, sourceNameAt } from "./command.ts";
 
 export function readGetSourceTables(args: At, kind: Kind): Command {
@@ -103,26 +104,80 @@ function databaseFault(kind: Kind): (error: unknown) => never {
 const BUILT_IN_KINDS = ["pg", "citus", "cockroach", "mssql", "bigquery"];
 
 export function readListSourceKinds(): Command {
-  return reading(({ session, snowflake }) => {
+  return reading(async ({ session, snowflake }) => {
     const configs = session.metadata.others.backend_configs;
     const connectors =
       isObject(configs) && isObject(configs.dataconnector) ? configs.dataconnector : {};
-    const agents = [...registeredAgents(session.metadata, snowflake).keys()];
-    return {
-      sources: [
-        ...BUILT_IN_KINDS.map((kind) => ({
-          builtin: true,
-          kind,
-          display_name: kind,
-          available: true,
-        })),
-        ...agents.map((kind) => {
-          const agent = connectors[kind];
-          const named = isObject(agent) ? agent.display_name : undefined;
-          const standard = kind === "snowflake" ? "Snowflake" : kind;
-          return { builtin: false, kind, display_name: named ?? standard, available: true };
-        }),
-      ],
-    };
+    const agents = [...registeredAgents(session.metadata, snowflake)];
+    const builtIn = BUILT_IN_KINDS.map((kind) => ({
+      builtin: true,
+      kind,
+      display_name: kind,
+      available: true,
+    }));
+    const connected = agents.map(async ([kind, uri]) => {
+      const agent = connectors[kind];
+      const named = isObject(agent) ? agent.display_name : undefined;
+      const standard = kind === "snowflake" ? "Snowflake" : kind;
+      // The sandbox's own agent has no address.
+      const available = uri === undefined || (await agentFault(uri)) === undefined;
+      return { builtin: false, kind, display_name: named ?? standard, available };
+    });
+    return { sources: [...builtIn, ...(await Promise.all(connected))] };
   });
+}
+
+/** What the sandbox's own Snowflake can do, and how its sources are configured. */
+const SNOWFLAKE_CAPABILITIES: JsonObject = {
+  capabilities: {
+    data_schema: {
+      supports_primary_keys: true,
+      supports_foreign_keys: true,
+      column_nullability: "nullable_and_non_nullable",
+      supports_schemaless_tables: false,
+    },
+    queries: {},
+    relationships: {},
+    post_schema: {},
+  },
+  config_schema_response: {
+    config_schema: {
+      type: "object",
+      nullable: false,
+      required: ["jdbc_url"],
+      properties: {
+        jdbc_url: { type: "string", title: "JDBC URL" },
+        fully_qualify_all_names: { type: "boolean", nullable: true, default: true },
+      },
+    },
+    other_schemas: {},
+  },
+  display_name: "Snowflake",
+};
+
+export function readGetSourceKindCapabilities(args: At): Command {
+  const object = objectAt(args, "GetSourceKindCapabilities");
+  const name = nonEmptyTextAt(required(object, args.path, "name"));
+  return reading(async ({ session, snowflake }) => {
+    const agents = registeredAgents(session.metadata, snowflake);
+    if (!agents.has(name))
+      throw new HasuraError("data-connector-error", `Source Kind ${name} was not found`);
+    const uri = agents.get(name);
+    if (uri === undefined) return { ...SNOWFLAKE_CAPABILITIES, options: { uri: "sandbox" } };
+    const { config_schemas, ...told } = await capabilitiesOf(uri);
+    return { ...told, config_schema_response: config_schemas ?? {}, options: { uri } };
+  });
+}
+
+async function capabilitiesOf(uri: string): Promise<JsonObject> {
+  try {
+    const told = parseJson(await (await askCapabilities(uri)).text());
+    return isObject(told) ? told : {};
+  } catch {
+    throw new HasuraError(
+      "connection-not-established",
+      `Error communicating with data connector agent: ${uri}`,
+      { status: 500 },
+    );
+  }
 }

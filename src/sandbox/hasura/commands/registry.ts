@@ -12,16 +12,33 @@ import {
   textAt,
 } from "../decode.ts";
 import { below, envelope, HasuraError, toHasuraError } from "../errors.ts";
+import { refuseAtOnce } from "../inconsistency.ts";
 import type { Json } from "../json.ts";
 import { type Kind, kindOf } from "../names.ts";
 import { readAddAgent, readDeleteAgent } from "./agents.ts";
-import type { Command, CommandContext, KindReader, PlainReader } from "./command.ts";
 import {
+  type Command,
+  type CommandContext,
+  type KindReader,
+  type PlainReader,
+  SUCCESS,
+} from "./command.ts";
+import {
+  readGetSourceKindCapabilities,
   readGetSourceTables,
   readGetTableInfo,
   readGetTableInfoOfAgent,
   readListSourceKinds,
 } from "./discovery.ts";
+import {
+  readAddQuery,
+  readCreateEndpoint,
+  readCreateQueryCollection,
+  readDropEndpoint,
+  readDropQuery,
+  readDropQueryCollection,
+} from "./endpoints.ts";
+import { readTrackFunction, readUntrackFunction } from "./functions.ts";
 import {
   readClearMetadata,
   readDropInconsistentMetadata,
@@ -68,6 +85,8 @@ const OF_KINDS: ReadonlyMap<string, KindReader> = new Map<string, KindReader>([
   ["create_object_relationship", readCreateRelationship("object")],
   ["create_array_relationship", readCreateRelationship("array")],
   ["drop_relationship", readDropRelationship],
+  ["track_function", readTrackFunction],
+  ["untrack_function", readUntrackFunction],
   ["get_source_tables", readGetSourceTables],
   ["get_table_info", readGetTableInfo],
 ]);
@@ -82,7 +101,14 @@ const PLAIN: ReadonlyMap<string, PlainReader> = new Map<string, PlainReader>([
   ["drop_inconsistent_metadata", readDropInconsistentMetadata],
   ["add_inherited_role", readAddInheritedRole],
   ["drop_inherited_role", readDropInheritedRole],
+  ["create_query_collection", readCreateQueryCollection],
+  ["drop_query_collection", readDropQueryCollection],
+  ["add_query_to_collection", readAddQuery],
+  ["drop_query_from_collection", readDropQuery],
+  ["create_rest_endpoint", readCreateEndpoint],
+  ["drop_rest_endpoint", readDropEndpoint],
   ["list_source_kinds", readListSourceKinds],
+  ["get_source_kind_capabilities", readGetSourceKindCapabilities],
   ["get_table_info", readGetTableInfoOfAgent],
   ["dc_add_agent", readAddAgent],
   ["dc_delete_agent", readDeleteAgent],
@@ -96,10 +122,8 @@ const ABSENT: ReadonlySet<string> = new Set(
   `add_remote_schema update_remote_schema remove_remote_schema reload_remote_schema
   introspect_remote_schema add_remote_schema_permissions drop_remote_schema_permissions
   create_cron_trigger delete_cron_trigger get_cron_triggers create_scheduled_event create_action
-  drop_action update_action create_action_permission drop_action_permission create_query_collection
-  drop_query_collection add_query_to_collection drop_query_from_collection
-  add_collection_to_allowlist drop_collection_from_allowlist create_rest_endpoint
-  drop_rest_endpoint get_source_kind_capabilities set_custom_types set_api_limits
+  drop_action update_action create_action_permission drop_action_permission add_collection_to_allowlist
+  drop_collection_from_allowlist set_custom_types set_api_limits
   remove_api_limits set_metrics_config remove_metrics_config add_host_to_tls_allowlist
   drop_host_from_tls_allowlist dump_internal_state get_catalog_state set_catalog_state
   set_graphql_schema_introspection_options test_webhook_transform set_query_tags
@@ -107,7 +131,7 @@ const ABSENT: ReadonlySet<string> = new Set(
 );
 
 const ABSENT_OF_KINDS: ReadonlySet<string> = new Set(
-  `set_table_is_enum track_function untrack_function set_function_customization
+  `set_table_is_enum set_function_customization
   create_function_permission drop_function_permission add_computed_field drop_computed_field
   rename_relationship set_relationship_comment suggest_relationships create_remote_relationship
   update_remote_relationship delete_remote_relationship create_event_trigger delete_event_trigger
@@ -229,16 +253,29 @@ function readBulkKeepGoing(args: At): Command {
   };
 }
 
-/** It takes only commands that this stand-in does not have, and relationships, which are not joined in here. */
+/** One rebuild for all: of the commands that there are here it takes those about relationships. */
 function readBulkAtomic(args: At): Command {
   const commands = readItems(args);
   return {
     modifies: commands.length > 0,
-    run: () =>
-      Promise.reject(
-        new HasuraError("unexpected", "Bulk atomic does not support this command", {
+    run: async (context) => {
+      if (!commands.every(({ atomic }) => atomic === true))
+        throw new HasuraError("unexpected", "Bulk atomic does not support this command", {
           status: 500,
-        }),
-      ),
+        });
+      const { metadata, cache } = context.session;
+      const session = { metadata, cache };
+      const noted: CommandContext = {
+        ...context,
+        session,
+        change: (next) => {
+          session.metadata = next;
+          return Promise.resolve();
+        },
+      };
+      for (const command of commands) await command.run(noted);
+      await context.change(session.metadata, refuseAtOnce);
+      return SUCCESS;
+    },
   };
 }

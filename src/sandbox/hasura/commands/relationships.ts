@@ -2,6 +2,7 @@
 import { type At, nonEmptyTextAt, objectAt, required } from "../decode.ts";
 import { HasuraError } from "../errors.ts";
 import { ids, refuseInconsistent, refuseNewlyInconsistent } from "../inconsistency.ts";
+import type { Json } from "../json.ts";
 import { RELATIONSHIPS, type RelationshipKind, withRelationships, withTable } from "../metadata.ts";
 import { type Kind, tableNameAt } from "../names.ts";
 import { readRelationship } from "../read-table.ts";
@@ -10,10 +11,15 @@ import {
   askSource,
   askTableMetadata,
   type Command,
+  type CommandContext,
   modifying,
   noTable,
   sourceNameAt,
 } from "./command.ts";
+
+function atomic(run: (context: CommandContext) => Promise<Json | undefined>): Command {
+  return { ...modifying(run), atomic: true };
+}
 
 export const readCreateRelationship =
   (relationshipKind: RelationshipKind) =>
@@ -22,7 +28,7 @@ export const readCreateRelationship =
     const name = tableNameAt(kind, required(object, args.path, "table"));
     const source = sourceNameAt(object, args.path);
     const relationship = readRelationship(args);
-    return modifying(async ({ session, change }) => {
+    return atomic(async ({ session, change }) => {
       askSource(session, source, kind);
       const live = liveTable(session.cache, source, name);
       if (!live) throw noTable(source, name);
@@ -53,7 +59,7 @@ export function readDropRelationship(args: At, kind: Kind): Command {
   const name = tableNameAt(kind, required(object, args.path, "table"));
   const source = sourceNameAt(object, args.path);
   const relationship = nonEmptyTextAt(required(object, args.path, "relationship"));
-  return modifying(async ({ session, change }) => {
+  return atomic(async ({ session, change }) => {
     const found = askTableMetadata(session, source, name);
     const kindOfIt = RELATIONSHIPS.find((each) =>
       found.table.relationships[each].some((other) => other.name === relationship),

@@ -93,8 +93,9 @@ export function readUpdateSource(args: At, kind: Kind): Command {
   };
   return modifying(async ({ session, change }) => {
     const live = liveSource(session.cache, name);
-    if (!live || live.metadata.kind.name !== kind.name) throw noSource(name);
-    const source = { ...live.metadata, ...given };
+    const known = findSource(session.metadata, name);
+    if (!known || live?.metadata.kind.name !== kind.name) throw noSource(name);
+    const source = { ...known, ...given };
     await change(withSource(session.metadata, source), aboutSource(name));
     return undefined;
   });

@@ -27,6 +27,7 @@ import {
   type Session,
   sourceNameAt,
 } from "./command.ts";
+import { isTrackedFunction } from "./functions.ts";
 
 export interface TrackRequest {
   readonly source: string;
@@ -54,7 +55,7 @@ export function readTrackRequest(args: At, kind: Kind): TrackRequest {
 
 /**
  * Metadata with the table tracked.
- * @throws HasuraError not-exists without the source, already-tracked
+ * @throws HasuraError not-exists without the source, already-tracked, not-supported
  */
 export function tracked(session: Session, { source, table }: TrackRequest, kind: Kind): Metadata {
   askSource(session, source, kind);
@@ -64,7 +65,13 @@ export function tracked(session: Session, { source, table }: TrackRequest, kind:
       `view/table already tracked: ${JSON.stringify(table.name.text)}`,
     );
   const metadata = findSource(session.metadata, source);
-  return metadata ? withTable(session.metadata, metadata, table) : session.metadata;
+  if (!metadata) return session.metadata;
+  if (isTrackedFunction(metadata, table.name))
+    throw new HasuraError(
+      "not-supported",
+      `function with name ${JSON.stringify(table.name.text)} already exists`,
+    );
+  return withTable(session.metadata, metadata, table);
 }
 
 export function readTrackTable(args: At, kind: Kind): Command {
@@ -186,10 +193,11 @@ function changingTable(
   return modifying(async ({ session, change }) => {
     const live = askSource(session, source, kind).tables.get(name.key);
     const metadata = findSource(session.metadata, source);
-    if (!live || !metadata) throw noTable(source, name);
+    const table = metadata && findTable(metadata, name);
+    if (!live || !table) throw noTable(source, name);
     const check: Check = (before, after) =>
       refuseInconsistent([ids.table(source, name)], before, after);
-    await change(withTable(session.metadata, metadata, changed(live.metadata)), check);
+    await change(withTable(session.metadata, metadata, changed(table)), check);
     return undefined;
   });
 }

@@ -3,8 +3,9 @@ import { execute as executeGraphql, type GraphQLField, Kind } from "graphql";
 import { HasuraError } from "../errors.ts";
 import { isArray, isObject, type Json, type JsonObject, parseJson, toNumber } from "../json.ts";
 import { type Column, liveSource, type SchemaCache } from "../schema-cache.ts";
+import { readRepresentations } from "./federation.ts";
 import type { Operation } from "./request.ts";
-import type { Meaning, RoleSchema } from "./role-schema.ts";
+import type { RoleSchema } from "./role-schema.ts";
 import type { Selected } from "./selection.ts";
 import {
   type Aggregate,
@@ -16,7 +17,7 @@ import {
   type Target,
   whereOf,
 } from "./sql.ts";
-import type { InnerMeaning, ReadableTable } from "./table-types.ts";
+import type { InnerMeaning, Meaning, ReadableTable } from "./table-types.ts";
 
 export interface Execution {
   readonly cache: SchemaCache;
@@ -54,14 +55,42 @@ async function rootValue(selected: Selected, execution: Execution): Promise<Json
         selectRowsOf(selected, meaning.table),
         execution,
       );
-    case "by_pk": {
-      const rows = { ...ALL_ROWS, where: byKey(selected, meaning.table) };
-      const found = await selectRows(selected.selections, meaning.table, rows, execution);
-      return found[0] ?? null;
-    }
+    case "by_pk":
+      return await rowByKey(selected.selections, meaning.table, selected.args, execution);
     case "aggregate":
       return await aggregate(selected, meaning.table, execution);
+    case "entities":
+      return await entities(selected, meaning.tables, execution);
+    case "service":
+      return Object.fromEntries(
+        selected.selections.map(({ key, field, parent }) => [key, field ? meaning.sdl() : parent]),
+      );
   }
+}
+
+async function rowByKey(
+  selections: readonly Selected[],
+  table: ReadableTable,
+  key: JsonObject,
+  execution: Execution,
+): Promise<Json> {
+  const rows = { ...ALL_ROWS, where: byKey(key, table) };
+  const found = await selectRows(selections, table, rows, execution);
+  return found[0] ?? null;
+}
+
+async function entities(
+  { args, members }: Selected,
+  tables: ReadonlyMap<string, ReadableTable>,
+  execution: Execution,
+): Promise<Json> {
+  const wanted = readRepresentations(args.representations, tables);
+  return await Promise.all(
+    wanted.map(async ({ typeName, key }) => {
+      const table = tables.get(typeName);
+      return table ? await rowByKey(members?.get(typeName) ?? [], table, key, execution) : null;
+    }),
+  );
 }
 
 function columnsByField({ columns }: ReadableTable): Map<string, Column> {
@@ -102,9 +131,9 @@ function selectRowsOf(selected: Selected, table: ReadableTable): Rows {
   return capped(rowsOf(selected, table), table);
 }
 
-function byKey({ args }: Selected, table: ReadableTable): Rows["where"] {
+function byKey(key: JsonObject, table: ReadableTable): Rows["where"] {
   const columns = columnsByField(table);
-  const operators = Object.entries(args).map(([name, value]) => [name, { _eq: value }] as const);
+  const operators = Object.entries(key).map(([name, value]) => [name, { _eq: value }] as const);
   return whereOf(Object.fromEntries(operators), columns);
 }
 

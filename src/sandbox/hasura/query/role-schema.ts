@@ -16,33 +16,28 @@ import {
   type SchemaCache,
   type SelectPermission,
 } from "../schema-cache.ts";
+import { type Entity, federationMakers } from "./federation.ts";
 import { type SharedTypes, sharedTypes, sorted } from "./scalar-types.ts";
-import { type ReadableTable, type TableTypes, tableTypes } from "./table-types.ts";
-
-/** What a field stands for; the executor goes by it. */
-export type Meaning =
-  | { readonly of: "select"; readonly table: ReadableTable }
-  | { readonly of: "by_pk"; readonly table: ReadableTable }
-  | { readonly of: "aggregate"; readonly table: ReadableTable }
-  | { readonly of: "namespace" }
-  | { readonly of: "nothing" };
+import { type Meaning, type ReadableTable, type TableTypes, tableTypes } from "./table-types.ts";
 
 type Field = GraphQLFieldConfig<unknown, unknown>;
 
 const NO_QUERIES =
   "There are no queries available to the current role. Either there are no sources or remote schemas configured, or the current role doesn't have the required permissions.";
 
+export const ROOTS = { query: "query_root", subscription: "subscription_root" } as const;
+export type Root = keyof typeof ROOTS;
+
 /** Made piece by piece as it is asked for: a query that reads one table does not pay for two thousand. */
 export interface RoleSchema {
-  /** The fields of query_root by name. */
-  field(name: string): RootGraphqlField | undefined;
+  /** Whether the root has any field. */
+  has(root: Root): boolean;
+  field(root: Root, name: string): RootGraphqlField | undefined;
   /** All of it, as introspection sees it. */
   whole(): GraphQLSchema;
 }
 
 export type RootGraphqlField = GraphQLField<unknown, unknown>;
-
-export const QUERY_ROOT = "query_root";
 
 const cached = new WeakMap<SchemaCache, Map<string, RoleSchema>>();
 
@@ -55,34 +50,46 @@ export function roleSchema(cache: SchemaCache, role: string): RoleSchema {
   const makers = rootMakers(cache, role);
   const made = lazySchema(makers);
   // A role's name is the client's to choose with the admin secret: only roles that can see something are kept.
-  if (!makers.has(NOTHING)) roles.set(role, made);
+  if (!makers.query().has(NOTHING)) roles.set(role, made);
   return made;
 }
 
 type Makers = ReadonlyMap<string, () => Field>;
+/** Each root's when it is first asked for: most requests are queries. */
+type RootMakers = Readonly<Record<Root, () => Makers>>;
 
-function lazySchema(makers: Makers): RoleSchema {
+function lazySchema(makers: RootMakers): RoleSchema {
   const fields = new Map<string, RootGraphqlField>();
   let whole: GraphQLSchema | undefined;
   return {
-    field: (name) => {
-      const known = fields.get(name);
-      const make = makers.get(name);
+    has: (root) => makers[root]().size > 0,
+    field: (root, name) => {
+      const key = `${root} ${name}`;
+      const known = fields.get(key);
+      const make = makers[root]().get(name);
       if (known || !make) return known;
-      const made = rootType(new Map([[name, make]])).getFields()[name];
-      if (made) fields.set(name, made);
+      const made = rootType(root, new Map([[name, make]])).getFields()[name];
+      if (made) fields.set(key, made);
       return made;
     },
     whole: () => {
-      // Hasura's schemas may hold what graphql-js refuses, such as a type without a field.
-      whole ??= new GraphQLSchema({ query: rootType(makers), assumeValid: true });
+      whole ??= wholeSchema(makers);
       return whole;
     },
   };
 }
 
-function rootType(makers: Makers): GraphQLObjectType {
-  return new GraphQLObjectType({ name: QUERY_ROOT, fields: made(makers) });
+function wholeSchema({ query, subscription }: RootMakers): GraphQLSchema {
+  return new GraphQLSchema({
+    query: rootType("query", query()),
+    subscription: subscription().size > 0 ? rootType("subscription", subscription()) : null,
+    // Hasura's schemas may hold what graphql-js refuses, such as a type without a field.
+    assumeValid: true,
+  });
+}
+
+function rootType(root: Root, makers: Makers): GraphQLObjectType {
+  return new GraphQLObjectType({ name: ROOTS[root], fields: made(makers) });
 }
 
 function made(makers: Makers): Record<string, Field> {
@@ -91,35 +98,67 @@ function made(makers: Makers): Record<string, Field> {
 
 const NOTHING = "no_queries_available";
 
-function rootMakers(cache: SchemaCache, role: string): Makers {
+function rootMakers(cache: SchemaCache, role: string): RootMakers {
   const shared = sharedTypes();
-  const root = new Map<string, () => Field>();
-  const namespaces = new Map<string, Map<string, () => Field>>();
-  for (const table of readable(cache, role)) {
-    const { graphql } = table.table;
-    if (!graphql) continue;
-    const { namespace } = graphql;
-    const fields = namespace === undefined ? root : (namespaces.get(namespace) ?? new Map());
-    if (namespace !== undefined) namespaces.set(namespace, fields);
-    for (const [name, make] of tableMakers(table, shared)) fields.set(name, make);
+  const tables = readable(cache, role).map((table) => ({
+    table,
+    types: once(() => tableTypes(table, shared)),
+  }));
+  const of = (root: Root): Map<string, () => Field> =>
+    inNamespaces(root, tables, ({ table, types }) => tableMakers(root, table, types, shared));
+  const query = of("query");
+  const subscription = once(() => of("subscription"));
+  if (cache.apolloFederation) {
+    const told = new Map(query);
+    const schema = (): GraphQLSchema => wholeSchema({ query: () => told, subscription });
+    for (const [name, make] of federationMakers(tables.flatMap(entityOf), schema))
+      query.set(name, once(make));
   }
-  for (const [namespace, fields] of namespaces)
-    root.set(
-      namespace,
-      once(() => ({
-        type: new GraphQLNonNull(
-          new GraphQLObjectType({ name: `${namespace}_query`, fields: made(fields) }),
-        ),
-        extensions: { meaning: { of: "namespace" } satisfies Meaning },
-      })),
-    );
-  if (root.size === 0)
-    root.set(NOTHING, () => ({
+  if (query.size === 0)
+    query.set(NOTHING, () => ({
       type: new GraphQLNonNull(GraphQLString),
       description: NO_QUERIES,
       extensions: { meaning: { of: "nothing" } satisfies Meaning },
     }));
-  return root;
+  return { query: () => query, subscription };
+}
+
+interface Typed {
+  readonly table: ReadableTable;
+  types(): TableTypes;
+}
+
+/** A table that the metadata offer to a federation, if its key can be read. */
+function entityOf({ table, types }: Typed): Entity[] {
+  const asked = table.table.metadata.apolloFederation !== undefined;
+  return asked && table.table.graphql && readsKey(table) ? [{ table, object: types().object }] : [];
+}
+
+/** A source's fields stand on the root itself, or below the one field that its customisation names. */
+function inNamespaces(
+  root: Root,
+  tables: readonly Typed[],
+  makersOf: (table: Typed) => Makers,
+): Map<string, () => Field> {
+  const top = new Map<string, () => Field>();
+  const namespaces = new Map<string, Map<string, () => Field>>();
+  for (const each of tables) {
+    const namespace = each.table.table.graphql?.namespace;
+    const fields = namespace === undefined ? top : (namespaces.get(namespace) ?? new Map());
+    for (const [name, make] of makersOf(each)) fields.set(name, make);
+    if (namespace !== undefined && fields.size > 0) namespaces.set(namespace, fields);
+  }
+  for (const [namespace, fields] of namespaces)
+    top.set(
+      namespace,
+      once(() => ({
+        type: new GraphQLNonNull(
+          new GraphQLObjectType({ name: `${namespace}_${root}`, fields: made(fields) }),
+        ),
+        extensions: { meaning: { of: "namespace" } satisfies Meaning },
+      })),
+    );
+  return top;
 }
 
 /** Types must be one object each within a schema, so what makes them is called once. */
@@ -148,7 +187,7 @@ function wholeTable(table: BuiltTable): ReadableTable {
     columns: table.columns.map((column) => ({ column, always: true })),
     aggregations: true,
     limit: undefined,
-    fields: undefined,
+    fields: { query: undefined, subscription: undefined },
   };
 }
 
@@ -158,7 +197,10 @@ function permittedTable(
   permissions: readonly SelectPermission[],
 ): ReadableTable {
   const limits = permissions.map(({ limit }) => limit);
-  const fields = permissions.map(({ queryFields }) => queryFields);
+  const union = (
+    fields: readonly (readonly string[] | undefined)[],
+  ): ReadonlySet<string> | undefined =>
+    fields.includes(undefined) ? undefined : new Set(fields.flatMap((names) => names ?? []));
   return {
     table,
     permissions,
@@ -170,22 +212,28 @@ function permittedTable(
     }),
     aggregations: permissions.some(({ aggregations }) => aggregations),
     limit: limits.includes(undefined) ? undefined : Math.max(...limits.map((limit) => limit ?? 0)),
-    fields: fields.includes(undefined)
-      ? undefined
-      : new Set(fields.flatMap((names) => names ?? [])),
+    fields: {
+      query: union(permissions.map(({ queryFields }) => queryFields)),
+      subscription: union(permissions.map(({ subscriptionFields }) => subscriptionFields)),
+    },
   };
 }
 
-function tableMakers(table: ReadableTable, shared: SharedTypes): Map<string, () => Field> {
-  const types = once(() => tableTypes(table, shared));
+function tableMakers(
+  root: Root,
+  table: ReadableTable,
+  types: () => TableTypes,
+  shared: SharedTypes,
+): Map<string, () => Field> {
   const makers = new Map<string, () => Field>();
   const make: Record<string, (() => Field) | undefined> = {
     select: () => selectField(table, types(), shared),
     select_by_pk: readsKey(table) ? () => byPkField(table, types(), shared) : undefined,
     select_aggregate: table.aggregations ? () => aggregateField(table, types(), shared) : undefined,
   };
-  for (const [operation, { name, comment }] of table.table.graphql?.query ?? []) {
-    const field = table.fields && !table.fields.has(operation) ? undefined : make[operation];
+  const allowed = table.fields[root];
+  for (const [operation, { name, comment }] of table.table.graphql?.[root] ?? []) {
+    const field = allowed && !allowed.has(operation) ? undefined : make[operation];
     if (!field) continue;
     makers.set(
       name,

@@ -9,8 +9,10 @@ import {
   type GraphQLField,
   GraphQLNonNull,
   type GraphQLObjectType,
+  type GraphQLUnionType,
   getNamedType,
   isObjectType,
+  isUnionType,
   Kind,
   print,
   SchemaMetaFieldDef,
@@ -20,7 +22,7 @@ import {
 import { keyPath } from "../decode.ts";
 import type { Json } from "../json.ts";
 import type { Operation } from "./request.ts";
-import { QUERY_ROOT, type RoleSchema } from "./role-schema.ts";
+import { ROOTS, type RoleSchema, type Root } from "./role-schema.ts";
 import { readInput, validationFailed } from "./values.ts";
 
 export interface Selected {
@@ -33,18 +35,26 @@ export interface Selected {
   readonly parent: string;
   readonly args: Readonly<Record<string, Json>>;
   readonly selections: readonly Selected[];
+  /** Of a union: what is selected of each of its types, by name. */
+  readonly members?: ReadonlyMap<string, readonly Selected[]>;
   readonly nodes: readonly FieldNode[];
 }
 
 /** @throws HasuraError validation-failed */
-export function selectFields(schema: RoleSchema, operation: Operation): Selected[] {
-  const root: Parent = { name: QUERY_ROOT, field: (name) => META.get(name) ?? schema.field(name) };
-  return select(root, [operation.definition.selectionSet], operation, "$");
+export function selectFields(schema: RoleSchema, root: Root, operation: Operation): Selected[] {
+  const meta = root === "query" ? META : undefined;
+  const parent: Parent = {
+    name: ROOTS[root],
+    field: (name) => meta?.get(name) ?? schema.field(root, name),
+  };
+  return select(parent, [operation.definition.selectionSet], operation, "$");
 }
 
 /** An object type, as far as a selection on it needs to know. */
 interface Parent {
   readonly name: string;
+  /** The union through which the type is met: fragments on it apply too. */
+  readonly union?: string;
   field(name: string): GraphQLField<unknown, unknown> | undefined;
 }
 
@@ -93,7 +103,7 @@ function collect(
     }
     if (node.kind === Kind.INLINE_FRAGMENT) {
       const condition = node.typeCondition?.name.value;
-      if (condition === undefined || condition === type.name)
+      if (condition === undefined || applies(condition, type))
         collect(type, node.selectionSet, operation, place, groups, trail);
       continue;
     }
@@ -106,9 +116,13 @@ function collect(
         place,
         `the fragment definition(s) ${[...trail, name].map((each) => JSON.stringify(each)).join(" and ")} form a cycle`,
       );
-    if (fragment.typeCondition.name.value === type.name)
+    if (applies(fragment.typeCondition.name.value, type))
       collect(type, fragment.selectionSet, operation, place, groups, [...trail, name]);
   }
+}
+
+function applies(condition: string, type: Parent): boolean {
+  return condition === type.name || condition === type.union;
 }
 
 const CONDITION = new GraphQLNonNull(GraphQLBoolean);
@@ -149,15 +163,37 @@ function selectOne(
   const args = readArguments(field, node, operation, path);
   const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
   const result = getNamedType(field.type);
-  if (!isObjectType(result)) {
+  const selected = { key, name, field, parent: type.name, args, nodes };
+  if (!isObjectType(result) && !isUnionType(result)) {
     if (sets.length > 0)
       throw validationFailed(path, "unexpected subselection set for non-object field");
-    return { key, name, field, parent: type.name, args, selections: [], nodes };
+    return { ...selected, selections: [] };
   }
   if (sets.length === 0)
     throw validationFailed(`${path}.selectionSet`, `missing selection set for '${result.name}'`);
-  const selections = select(parentOf(result), sets, operation, path);
-  return { key, name, field, parent: type.name, args, selections, nodes };
+  if (isUnionType(result)) {
+    const members = selectMembers(result, sets, operation, path);
+    return { ...selected, selections: [], members };
+  }
+  return { ...selected, selections: select(parentOf(result), sets, operation, path) };
+}
+
+/** A union has no fields of its own but `__typename`: the rest is selected by type. */
+function selectMembers(
+  union: GraphQLUnionType,
+  sets: readonly SelectionSetNode[],
+  operation: Operation,
+  path: string,
+): Map<string, readonly Selected[]> {
+  select({ name: union.name, field: () => undefined }, sets, operation, path);
+  return new Map(
+    union
+      .getTypes()
+      .map((type) => [
+        type.name,
+        select({ ...parentOf(type), union: union.name }, sets, operation, path),
+      ]),
+  );
 }
 
 function refuseDifferent(first: FieldNode, other: FieldNode, key: string, place: string): void {

@@ -23,8 +23,19 @@ export interface ReadableTable {
   readonly aggregations: boolean;
   readonly limit: number | undefined;
   /** The root fields that the permissions name; `undefined` is all. */
-  readonly fields: ReadonlySet<string> | undefined;
+  readonly fields: Readonly<Record<"query" | "subscription", ReadonlySet<string> | undefined>>;
 }
+
+/** What a root field stands for; the executor goes by it. */
+export type Meaning =
+  | { readonly of: "select"; readonly table: ReadableTable }
+  | { readonly of: "by_pk"; readonly table: ReadableTable }
+  | { readonly of: "aggregate"; readonly table: ReadableTable }
+  /** Rows by what another service of a federation knows of them; tables by the name of their type. */
+  | { readonly of: "entities"; readonly tables: ReadonlyMap<string, ReadableTable> }
+  | { readonly of: "service"; sdl(): string }
+  | { readonly of: "namespace" }
+  | { readonly of: "nothing" };
 
 export interface VisibleColumn {
   readonly column: Column;
