@@ -1,0 +1,43 @@
+/** What the service needs around it: the sandbox, in the process of the bench, so that it is not measured with it. */
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLogger } from "../../src/observability/logger.ts";
+import { sandboxEnvironment } from "../../src/sandbox/environment.ts";
+import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.ts";
+import type { Closing } from "./bench.ts";
+import { progress } from "./harness.ts";
+import { type Measured, startService } from "./processes.ts";
+
+export interface World {
+  readonly sandbox: Sandbox;
+  readonly service: Measured;
+  readonly databaseUrl: string;
+  /** A folder for the bench's own files. */
+  readonly folder: string;
+}
+
+/**
+ * Starts a real PostgreSQL, the stand-ins (which cost no time of their own) and the service with all its faces. The
+ * benches of one command share it: starting it takes longer than a short bench.
+ * @param profileDir where the service writes a CPU profile when it ends
+ */
+export async function startWorld(closing: Closing, profileDir?: string): Promise<World> {
+  progress("PostgreSQL, the stand-ins and the service start");
+  const folder = await mkdtemp(join(tmpdir(), "portcullis-bench-"));
+  closing(() => rm(folder, { recursive: true, force: true }));
+  // PostgreSQL may run as another user, who must reach its folder.
+  await chmod(folder, 0o755);
+  const sandbox = await startSandbox({
+    parts: ["postgres", "hasura", "snowflake", "tokens"],
+    dataDir: folder,
+    port: 0,
+    log: createLogger({ level: "error" }),
+  });
+  closing(() => sandbox.stop());
+  // The longest there is, so that an operation's end is in the answer and nobody polls for it.
+  const settings = { ...sandboxEnvironment(sandbox), OPERATION_WAIT_MS: "15000" };
+  const service = await startService(settings, profileDir);
+  closing(() => service.stop());
+  return { sandbox, service, databaseUrl: sandbox.databaseUrl ?? "", folder };
+}
