@@ -16,6 +16,8 @@ export default defineConfig({
   // Packages outside this project load graphql as CommonJS; two copies of it do not know one another's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }] },
   test: {
+    // Vitest leaves a core free by default; most of these wait for PostgreSQL or for a process.
+    maxWorkers: "100%",
     projects: [
       {
         extends: true,
