@@ -63,7 +63,7 @@ export function readYaml(text: string): ReadYaml {
   const { document } = composed;
   if (document === null) return { ok: true, value: null };
   const walk: Walk = { text, anchors: new Map(), values: 0, problems: [], end: null };
-  const value = toValue(document.contents, walk, { depth: 0, path: "" });
+  const value = toValue(document.contents, walk, ROOT);
   if (walk.end !== null) return refuse(walk.end);
   if (walk.problems.length > 0) return { ok: false, problems: walk.problems };
   return { ok: true, value };
@@ -192,9 +192,23 @@ interface Walk {
   end: string | null;
 }
 
+/** Where a value stands; its path is put together only when it is told of. */
 interface Place {
   readonly depth: number;
-  readonly path: string;
+  readonly key: string;
+  readonly outer: Place | null;
+}
+
+const ROOT: Place = { depth: 0, key: "", outer: null };
+
+function inside(outer: Place, key: string): Place {
+  return { depth: outer.depth + 1, key, outer };
+}
+
+function pathOf(place: Place): string {
+  const keys: string[] = [];
+  for (let at = place; at.outer !== null; at = at.outer) keys.unshift(at.key);
+  return keys.join(".");
 }
 
 function toValue(node: Node | null | undefined, walk: Walk, place: Place): unknown {
@@ -215,30 +229,30 @@ function toValue(node: Node | null | undefined, walk: Walk, place: Place): unkno
   if ("anchor" in node && typeof node.anchor === "string") walk.anchors.set(node.anchor, node);
   if (isScalar(node)) return scalarValue(node.value, node.source);
   if (isSeq<Node>(node)) {
-    return node.items.map((item, index) =>
-      toValue(item, walk, { depth: place.depth + 1, path: join(place.path, String(index)) }),
-    );
+    return node.items.map((item, index) => toValue(item, walk, inside(place, String(index))));
   }
   return isMap<Node, Node | null>(node) ? mapValue(node, walk, place) : null;
 }
 
 function mapValue(map: YAMLMap<Node, Node | null>, walk: Walk, place: Place): unknown {
-  const entries = new Map<string, unknown>();
+  const entries: Record<string, unknown> = {};
   for (const pair of map.items) {
     const key = isScalar(pair.key) ? String(pair.key.value ?? "") : "";
-    const path = join(place.path, key);
+    const within = inside(place, key);
     if (isScalar(pair.key) && pair.key.anchor !== undefined)
       walk.anchors.set(pair.key.anchor, pair.key);
-    if (entries.has(key)) {
+    if (Object.hasOwn(entries, key)) {
       const where = position(walk.text, pair.key.range?.[0] ?? 0);
       const message = `key ${quoted(key)} stands twice in one map, ${where}`;
-      walk.problems.push({ path: pathPart(path), message });
+      walk.problems.push({ path: pathPart(pathOf(within)), message });
       if (walk.problems.length >= YAML_LIMITS.problems) return null;
     }
-    entries.set(key, toValue(pair.value, walk, { depth: place.depth + 1, path }));
+    const value = toValue(pair.value, walk, within);
+    if (key !== "__proto__") entries[key] = value;
+    // Assigned, it would be the prototype and no member.
+    else Object.defineProperty(entries, key, { value, enumerable: true, configurable: true });
   }
-  // Defines each key as its own member, `__proto__` included.
-  return Object.fromEntries(entries);
+  return entries;
 }
 
 function scalarValue(value: unknown, source: string | undefined): unknown {
@@ -247,10 +261,6 @@ function scalarValue(value: unknown, source: string | undefined): unknown {
   }
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   return source ?? null;
-}
-
-function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
 }
 
 function stop(walk: Walk, message: string): null {
