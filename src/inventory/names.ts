@@ -63,17 +63,19 @@ async function takenNames(
 /**
  * How a request for a port stands: the facts of it that are applied (null when it is not in Hasura), and which of the
  * names it needs others own. One statement, for it is asked on every validation. Records nothing.
+ * @param withLive whether the facts are wanted; else `live` is null
  */
 export async function livePortAndTakenNames(
   db: DbOrTx,
   identity: PortIdentity,
   claims: readonly NameClaim[],
+  withLive: boolean,
 ): Promise<{ live: PortSpec | null; taken: TakenName[] }> {
   const { hasuraId, environment } = identity;
   const rows = await db.$queryRaw<(Partial<OwnedRow> & { spec: unknown })[]>`
     WITH me AS (
       SELECT p.id, r.spec FROM output_port p
-      LEFT JOIN revision r ON r.port_id = p.id AND r.number = p.applied_revision
+      LEFT JOIN revision r ON r.port_id = p.id AND r.number = p.applied_revision AND ${withLive}
       WHERE p.hasura_id = ${hasuraId} AND p.environment = ${environment}
         AND p.component_key = ${componentKey(identity.componentId)})
     SELECT me.spec, NULL AS namespace, NULL AS name, NULL AS environment, NULL AS port, NULL AS source

@@ -48,7 +48,9 @@ export async function readPort(
   const spec = portSpec(read.target, source.source);
   const { componentId, environment } = spec;
   const identity = { hasuraId, componentId, environment };
-  const { live, taken } = await livePortAndTakenNames(db, identity, portClaims(spec));
+  // Only faults are held against what is live; without any it decides nothing.
+  const faulty = problems.length > 0;
+  const { live, taken } = await livePortAndTakenNames(db, identity, portClaims(spec), faulty);
   const faults = splitFaults(problems, live, spec);
   return {
     spec,
