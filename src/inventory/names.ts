@@ -31,7 +31,7 @@ type Where = { hasuraId: string; environment: string };
  */
 export async function claimNames(
   tx: Tx,
-  where: Where,
+  { hasuraId, environment }: Where,
   owner: NameOwner,
   claims: readonly NameClaim[],
 ): Promise<TakenName[]> {
@@ -39,10 +39,10 @@ export async function claimNames(
     // Sorted, so that two ports that claim overlapping names wait for one another instead of dead-locking.
     data: [...claims]
       .sort((a, b) => (`${a.namespace} ${a.name}` < `${b.namespace} ${b.name}` ? -1 : 1))
-      .map((claim) => ({ ...where, ...owner, ...claim })),
+      .map((claim) => ({ hasuraId, environment, ...owner, ...claim })),
     skipDuplicates: true,
   });
-  return takenNames(tx, where.hasuraId, owner, claims);
+  return takenNames(tx, hasuraId, owner, claims);
 }
 
 /** Which of these names somebody else owns. Records nothing. */

@@ -7,7 +7,12 @@ import type { LogLevel, Operation, OperationKind, Prisma } from "./generated/cli
 export const OPERATION_CHANNEL = "portcullis_operation";
 
 /** Kinds that change a port in Hasura; they run one after the other, by one committer a Hasura. */
-const COMMITTED_KINDS = ["PROVISION", "UNPROVISION"] as const;
+const COMMITTED_KINDS: readonly OperationKind[] = ["PROVISION", "UNPROVISION"];
+
+/** Whether a committer carries it out, and not a worker beside it. */
+export function isCommitted({ kind }: { readonly kind: OperationKind }): boolean {
+  return COMMITTED_KINDS.includes(kind);
+}
 
 export interface NewOperation {
   readonly token: string;

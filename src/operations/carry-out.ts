@@ -2,7 +2,12 @@
 import { problemText } from "../domain/problem-text.ts";
 import { AppError, isTransient, toAppError } from "../errors.ts";
 import type { Operation } from "../inventory/generated/client.ts";
-import { endOperation, logOperation, postponeOperation } from "../inventory/operations.ts";
+import {
+  endOperation,
+  isCommitted,
+  logOperation,
+  postponeOperation,
+} from "../inventory/operations.ts";
 import type { OperationsContext } from "./context.ts";
 import { leaveFailed, wakeBeside } from "./port-state.ts";
 import { wake } from "./queue.ts";
@@ -67,10 +72,9 @@ async function postpone(
     await postponeOperation(tx, operation.token, at);
     const message = `${error.message} Trying again in ${seconds} s.`;
     await logOperation(tx, operation.token, "WARNING", "retry", message);
-    const committed = operation.kind === "PROVISION" || operation.kind === "UNPROVISION";
     await wake(
       tx,
-      committed
+      isCommitted(operation)
         ? { task: "commit", hasuraId: operation.hasuraId }
         : { task: "beside", token: operation.token },
       { token: operation.token, at },

@@ -5,7 +5,7 @@ import { bumpGeneration } from "../inventory/access.ts";
 import type { DbOrTx, Tx } from "../inventory/db.ts";
 import type { Operation, OutputPort } from "../inventory/generated/client.ts";
 import { keepOnlyNames, type NameClaim } from "../inventory/names.ts";
-import { awaitedRevisions, runningBeside } from "../inventory/operations.ts";
+import { awaitedRevisions, isCommitted, runningBeside } from "../inventory/operations.ts";
 import { setCondition } from "../inventory/ports.ts";
 import {
   type ResolvedRevision,
@@ -53,7 +53,7 @@ export async function leaveFailed(
   failure: { code: string; message: string },
 ): Promise<void> {
   if (operation.portId === null) return;
-  if (operation.kind !== "PROVISION" && operation.kind !== "UNPROVISION") return;
+  if (!isCommitted(operation)) return;
   const port = await tx.outputPort.findUniqueOrThrow({ where: { id: operation.portId } });
   const reason = failure.code;
   const { message } = failure;

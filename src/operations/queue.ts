@@ -2,6 +2,7 @@
 import { Logger as QueueLogger, type Runner, run, type TaskList } from "graphile-worker";
 import { z } from "zod";
 import type { Db, DbOrTx } from "../inventory/db.ts";
+import { isCommitted } from "../inventory/operations.ts";
 import type { Logger } from "../observability/logger.ts";
 
 /** How often running operations are looked through, in milliseconds: the longest that a lost wake-up costs. */
@@ -59,10 +60,9 @@ export async function startQueue(options: {
 export async function sweep(db: Db, hasuraId: string): Promise<void> {
   const due = { hasuraId, status: "RUNNING" as const, nextAttemptAt: { lte: new Date() } };
   const rows = await db.operation.findMany({ where: due, select: { token: true, kind: true } });
-  if (rows.some(({ kind }) => kind === "PROVISION" || kind === "UNPROVISION"))
-    await wake(db, { task: "commit", hasuraId });
-  for (const { token, kind } of rows)
-    if (kind !== "PROVISION" && kind !== "UNPROVISION") await wake(db, { task: "beside", token });
+  if (rows.some(isCommitted)) await wake(db, { task: "commit", hasuraId });
+  for (const row of rows)
+    if (!isCommitted(row)) await wake(db, { task: "beside", token: row.token });
 }
 
 function queueLogger(log: Logger): QueueLogger {

@@ -105,7 +105,7 @@ export async function resolvePort(
     path: [...objects.table],
     columns: inspected.columns,
   };
-  const [taken] = await claimNames(tx, placeOf(port), { portId: port.id }, [tableClaim(resolved)]);
+  const [taken] = await claimNames(tx, port, { portId: port.id }, [tableClaim(resolved)]);
   if (taken !== undefined)
     throw new AppError("NAME_TAKEN", `${resolved.path.join(".")} is exposed already.`, {
       problems: [
@@ -118,10 +118,6 @@ export async function resolvePort(
     });
   await resolveRevision(tx, port.id, number, resolved, source.id);
   return { resolved, wanted: { objects, sourceId: source.id } };
-}
-
-function placeOf({ hasuraId, environment }: OutputPort): { hasuraId: string; environment: string } {
-  return { hasuraId, environment };
 }
 
 /** Readable, and never somebody else's: it ends in a hash of what makes the source this one. */

@@ -77,7 +77,7 @@ export async function submitProvision(
     const same = await sameRunning(tx, port, asked);
     if (same !== null) return same.token;
     await claimRole(tx, port, spec);
-    const taken = await claimNames(tx, placeOf(port), { portId: port.id }, portClaims(spec));
+    const taken = await claimNames(tx, port, { portId: port.id }, portClaims(spec));
     if (taken.length > 0)
       throw new AppError("NAME_TAKEN", "A GraphQL name of this port belongs to another.", {
         problems: takenProblems(spec, taken),
@@ -198,10 +198,6 @@ function storable(text: string): string {
   return text.replace(/[\0\p{Cs}]/gu, "\u0001");
 }
 
-function placeOf({ hasuraId, environment }: OutputPort): { hasuraId: string; environment: string } {
-  return { hasuraId, environment };
-}
-
 function identityOf(ctx: OperationsContext, port: { componentId: string; environment: string }) {
   const { componentId, environment } = port;
   return { hasuraId: ctx.hasuraId, componentId, environment };
@@ -265,7 +261,7 @@ async function claimRole(tx: Tx, port: OutputPort, spec: PortSpec): Promise<void
   for (let attempt = 0; attempt <= ROLE_ATTEMPTS; attempt += 1) {
     const name = attempt === 0 ? port.role : roleName(spec, attempt);
     const claim = { namespace: "ROLE" as const, name, purpose: "role" };
-    const taken = await claimNames(tx, placeOf(port), { portId: port.id }, [claim]);
+    const taken = await claimNames(tx, port, { portId: port.id }, [claim]);
     if (taken.length > 0) continue;
     if (name !== port.role)
       await tx.outputPort.update({ where: { id: port.id }, data: { role: name } });
