@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { type Snapshot, startSnapshot } from "./access/snapshot.ts";
+import { startUsage, type Usage } from "./access/usage.ts";
 import { createTokenVerifier } from "./access/verify.ts";
 import { createWebhook, type Webhook } from "./access/webhook.ts";
 import { type Address, type Config, isLoopback } from "./config.ts";
@@ -32,6 +33,7 @@ interface Parts {
   readonly snapshot: Snapshot | undefined;
   readonly worker: Worker | undefined;
   readonly webhook: Webhook | undefined;
+  readonly usage: Usage | undefined;
 }
 
 /**
@@ -89,6 +91,15 @@ async function startParts(context: Context): Promise<Parts> {
         log,
       })
     : undefined;
+  const usage =
+    snapshot === undefined || access.usage === "off"
+      ? undefined
+      : startUsage({
+          db: context.accessDb,
+          hasuraId: config.hasura.id,
+          detail: access.usage,
+          log,
+        });
   const webhook =
     snapshot === undefined
       ? undefined
@@ -96,10 +107,12 @@ async function startParts(context: Context): Promise<Parts> {
           snapshot,
           verify: createTokenVerifier(access),
           headerNames: access.headerNames,
+          socketMaxAge: access.socketMaxAge,
+          usage,
           log,
         });
   const worker = faces.has("worker") ? await startWorker(operations) : undefined;
-  return { context, snapshot, worker, webhook };
+  return { context, snapshot, worker, webhook, usage };
 }
 
 /** What listens where. A process that only works listens too, for those who ask how it is. */
@@ -187,5 +200,6 @@ async function stop(servers: readonly Server[], parts: Parts): Promise<void> {
   );
   await parts.worker?.stop();
   await parts.snapshot?.stop();
+  await parts.usage?.stop();
   await parts.context.stop();
 }

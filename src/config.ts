@@ -114,6 +114,9 @@ export interface Config {
     readonly algorithms: readonly string[];
     readonly headerNames: readonly string[];
     readonly maxStalenessMs: number;
+    /** Seconds. */
+    readonly socketMaxAge: number;
+    readonly usage: "off" | "port" | "subject";
   };
   readonly logLevel: string;
   /** Values that must never be written anywhere. */
@@ -330,6 +333,8 @@ function toConfig(settings: Settings): Config {
       algorithms: settings.JWT_ALGORITHMS,
       headerNames: settings.AUTHORIZATION_HEADER_FIELD_NAMES,
       maxStalenessMs: settings.ACCESS_MAX_STALENESS_MS,
+      socketMaxAge: settings.ACCESS_SOCKET_MAX_AGE,
+      usage: settings.USAGE,
     },
     logLevel: settings.LOG_LEVEL,
     secrets: SECRET_SETTINGS.flatMap((name) => settings[name] ?? []),

@@ -113,6 +113,10 @@ export const settingsSchema = z.object({
   AZURE_CLIENT_SECRET: z.string().optional(),
   AZURE_SCOPES: list.optional(),
   ACCESS_MAX_STALENESS_MS: whole(100, 600_000).default(5_000),
+  ACCESS_SOCKET_MAX_AGE: whole(1, 86_400).default(300),
+  USAGE: z
+    .enum(["off", "port", "subject"], { error: "expected off, port or subject" })
+    .default("subject"),
   WITBOOST_TOKEN: z.string().min(16, "expected at least 16 characters").optional(),
   REST_OPEN: flag.optional(),
   LOG_LEVEL: z

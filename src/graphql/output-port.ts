@@ -2,6 +2,7 @@ import type { OutputPort } from "../inventory/generated/client.ts";
 import { builder } from "./builder.ts";
 import { isPermitted } from "./context.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
+import { GrantHolder } from "./grant-holder.ts";
 import { InfoEntry, infoEntries } from "./info.ts";
 import { OperationConnection } from "./operation.ts";
 import {
@@ -46,6 +47,7 @@ const DataProduct = builder
 export const OutputPortNode = builder.prismaNode("OutputPort", {
   id: { field: "id", description: "Global id, for `node`." },
   nullable: true,
+  interfaces: [GrantHolder],
   description: "An output port, by its identity: environment and component URN.",
   fields: (t) => ({
     componentId: t.exposeID("componentId", { description: "The component's URN as first sent." }),

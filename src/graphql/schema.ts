@@ -7,6 +7,7 @@ import "./source.ts";
 import "./condition.ts";
 import "./revision.ts";
 import "./grant.ts";
+import "./external-role.ts";
 import "./subject.ts";
 import "./operation.ts";
 import "./output-ports.ts";

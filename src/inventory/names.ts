@@ -15,11 +15,13 @@ export interface NameClaim {
 export interface NameOwner {
   readonly portId?: string;
   readonly sourceId?: string;
+  readonly externalRoleId?: string;
+  readonly combinedRoleId?: string;
 }
 
 /** A claimed name that somebody else owns. */
 export interface TakenName extends NameClaim {
-  /** The owning port's or source's name and environment, as a person knows it. */
+  /** What owns it, as a person knows it: a port's or source's name and environment, or a role. */
   readonly owner: string;
 }
 
@@ -56,6 +58,8 @@ async function takenNames(
     SELECT ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
     WHERE n.port_id IS DISTINCT FROM ${owner.portId ?? null}::uuid
       OR n.source_id IS DISTINCT FROM ${owner.sourceId ?? null}::uuid
+      OR n.external_role_id IS DISTINCT FROM ${owner.externalRoleId ?? null}::uuid
+      OR n.combined_role_id IS DISTINCT FROM ${owner.combinedRoleId ?? null}::uuid
     ORDER BY n.namespace, n.name`;
   return rows.map((row) => takenName(row, claims));
 }
@@ -124,7 +128,10 @@ function takenName(row: OwnedRow, claims: readonly NameClaim[]): TakenName {
     namespace,
     name,
     purpose: claim?.purpose ?? "derived",
-    owner: `${port ?? `source ${source}`} (environment ${environment})`,
+    owner:
+      port === null && source === null
+        ? `the role ${name}`
+        : `${port ?? `source ${source}`} (environment ${environment})`,
   };
 }
 

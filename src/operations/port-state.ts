@@ -23,8 +23,11 @@ export function tableClaim(resolved: Pick<ResolvedRevision, "source" | "path">):
   };
 }
 
-/** Gives up the names that neither what is applied, nor what is accepted, nor what is on its way needs. */
-export async function releaseNames(tx: Tx, port: OutputPort): Promise<void> {
+/**
+ * Gives up the names that neither what is applied, nor what is accepted, nor what is on its way needs.
+ * @returns how many
+ */
+export async function releaseNames(tx: Tx, port: OutputPort): Promise<number> {
   const numbers = new Set([
     ...[port.appliedRevision, port.acceptedRevision].filter((number) => number !== null),
     ...(await awaitedRevisions(tx, port.id)),
@@ -35,7 +38,7 @@ export async function releaseNames(tx: Tx, port: OutputPort): Promise<void> {
     const revision = await readRevision(tx, port.id, number);
     if (revision !== null) keep.push(...revisionNames(revision));
   }
-  await keepOnlyNames(tx, port.id, keep);
+  return await keepOnlyNames(tx, port.id, keep);
 }
 
 function revisionNames({
@@ -64,7 +67,7 @@ export async function leaveFailed(
   }
   await releaseNames(tx, port);
   // The webhook knows names and phases: it must learn of both.
-  await bumpGeneration(tx);
+  await bumpGeneration(tx, { holders: [port.id] });
 }
 
 /** Wakes what waited for this operation without waiting for Hasura itself: access lists. */

@@ -90,8 +90,8 @@ async function recordApplied(
     message: `Hasura holds revision ${revision}.`,
   });
   await setCondition(tx, port.id, "READY", { ...done, message: "Granted consumers can query it." });
-  await releaseNames(tx, changed);
-  // Replicas load everything anew for a new generation: not for a port that is as it was.
-  const same = port.phase === "ACTIVE" && port.appliedRevision === revision;
-  return same ? readGeneration(tx) : bumpGeneration(tx);
+  const released = await releaseNames(tx, changed);
+  // Every replica would have to confirm a new generation: not for a port that is as it was.
+  const same = port.phase === "ACTIVE" && port.appliedRevision === revision && released === 0;
+  return same ? readGeneration(tx) : bumpGeneration(tx, { holders: [port.id] });
 }

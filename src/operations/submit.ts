@@ -129,7 +129,7 @@ export async function submitUnprovision(
     const same = await sameRunning(tx, port, asked);
     if (same !== null) return same.token;
     await endAllGrants(tx, port.id, "the output port was unprovisioned");
-    const accessGeneration = await bumpGeneration(tx);
+    const accessGeneration = await bumpGeneration(tx, { holders: [port.id] });
     await record(ctx, tx, port, token, actor, { ...facts, accessGeneration });
     await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
     return token;

@@ -58,6 +58,6 @@ async function recordRemoved(
   for (const type of ["SYNCED", "READY", "ENFORCED"] as const)
     await setCondition(tx, port.id, type, state);
   await releaseNames(tx, gone);
-  await bumpGeneration(tx);
+  await bumpGeneration(tx, { holders: [port.id] });
   await logOperation(tx, operation.token, "INFO", "names", "Its names are free again.");
 }

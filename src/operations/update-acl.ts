@@ -69,7 +69,7 @@ async function replaceGrants(ctx: OperationsContext, known: Operation): Promise<
     );
     const message = `${granted.length} given, ${ended.length} ended.`;
     await logOperation(tx, operationToken, "INFO", "grants", message);
-    const accessGeneration = await bumpGeneration(tx);
+    const accessGeneration = await bumpGeneration(tx, { holders: [portId] });
     await tx.operation.update({ where: { token: operationToken }, data: { accessGeneration } });
     return accessGeneration;
   });

@@ -201,7 +201,7 @@ describe("output ports", () => {
         totalCount
         edges { node {
           name typeName rootFields columns source { name } dataProduct { name } conditions { type }
-          grants(state: LIVE, first: 10) { totalCount edges { node { subject holder { name } operation { token } } } }
+          grants(state: LIVE, first: 10) { totalCount edges { node { subject grantee { name } operation { token } } } }
           operations(first: 5) { totalCount edges { node { kind logs { message } } } }
           revisions(first: 5) { totalCount edges { node { number source { name } } } }
         } }
@@ -227,7 +227,7 @@ describe("grants, subjects, sources and operations", () => {
   it("tell who has and who had access", async () => {
     const grants = async (filter: string) => {
       const { grants: page } = await inventory.ask(
-        `{ grants(filter: ${filter}) { totalCount edges { node { subject state endReason holder { ref kind name } outputPort { name } } } } }`,
+        `{ grants(filter: ${filter}) { totalCount edges { node { subject state endReason grantee { ref kind name } holder { role } outputPort { name } } } } }`,
       );
       return (page as { edges: { node: object }[] }).edges.map(({ node }) => node);
     };
@@ -236,7 +236,8 @@ describe("grants, subjects, sources and operations", () => {
         subject: "user:bob",
         state: "ENDED",
         endReason: "not in the access list",
-        holder: { ref: "user:bob", kind: "USER", name: "bob" },
+        grantee: { ref: "user:bob", kind: "USER", name: "bob" },
+        holder: { role: "gamma_role" },
         outputPort: { name: "gamma" },
       },
     ]);
@@ -311,11 +312,11 @@ describe("a global id", () => {
   it("leads back to its object, whatever its type", async () => {
     const { outputPort } = await inventory.ask(
       `{ outputPort(componentId: "${alpha.componentId}", environment: "development") {
-        id grants { edges { node { id holder { id } } } } operations { edges { node { id } } }
+        id grants { edges { node { id grantee { id } holder { id } } } } operations { edges { node { id } } }
         revisions { edges { node { id } } } source { id } } }`,
     );
     const ids = [...JSON.stringify(outputPort).matchAll(/"id":"([^"]+)"/g)].map(([, id]) => id);
-    expect(ids.length).toBeGreaterThanOrEqual(7);
+    expect(ids.length).toBeGreaterThanOrEqual(8);
     for (const id of ids) {
       const { node } = await inventory.ask("query ($id: ID!) { node(id: $id) { id __typename } }", {
         id,
