@@ -131,7 +131,7 @@ function facesAt({ faces, addresses }: Config, at: Address): ReadonlySet<Listeni
   );
 }
 
-/** Health first, then the webhook (before Express: it is asked on every data request), then the rest. */
+/** The webhook first and before Express, for it is asked on every data request; then health, then the rest. */
 function answer(
   parts: Parts,
   faces: ReadonlySet<ListeningFace>,
@@ -159,8 +159,8 @@ function answer(
   if (faces.has("rest") || faces.has("admin")) web.use(createDocsRouter(context.config.basePath));
   web.use(unknownRoute);
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (await health(request, response)) return;
     if (faces.has("webhook") && (await webhook?.(request, response))) return;
+    if (await health(request, response)) return;
     // A page elsewhere can have its name lead to this machine; the browser then sends that name.
     if (local && !LOOPBACK_HOST.test(request.headers.host ?? "")) {
       response.writeHead(403, { "content-type": "application/json" });

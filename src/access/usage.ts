@@ -5,12 +5,15 @@
 import { type Decision, portsOf } from "../domain/access.ts";
 import type { Access } from "../domain/access-index.ts";
 import type { Db } from "../inventory/db.ts";
-import { addUses, noteCombinedRoleUses, noteGrantUses, type Use } from "../inventory/usage.ts";
+import { addUses, noteCombinedRoleUses, noteGrantUses } from "../inventory/usage.ts";
 import type { Logger } from "../observability/logger.ts";
 
 const FLUSH_MS = 5_000;
-/** Entries of each kind that are kept at most; beyond them it is counted in less detail. */
+/** Sums that are kept at most; beyond them it is counted in less detail. */
 const KEPT_AT_MOST = 20_000;
+/** Grants that are noted of one sum: a user's own and those of some groups. */
+const GRANTS_A_SUM = 50;
+const DAY_MS = 86_400_000;
 /** Rows a statement. */
 const WRITTEN_AT_ONCE = 1_000;
 /** How long stopping waits for the last writing. */
@@ -45,6 +48,12 @@ export function portUse(access: Access, fields: ReadonlySet<string>, decision: D
     return { ports, grants: [], combinedRoleId: null };
   }
   const { holder, given } = decision;
+  if (holder.kind === "PORT")
+    return {
+      ports: [holder.id],
+      grants: given.map(({ subject }) => ({ holderId: holder.id, subject })),
+      combinedRoleId: null,
+    };
   const asked = fields.size === 0 ? null : new Set(portsOf(access, fields));
   const members = holder.kind === "COMBINED" ? holder.members : [holder.id];
   const used = members.filter((id) => holder.kind !== "COMBINED" || (asked?.has(id) ?? true));
@@ -78,30 +87,34 @@ export interface UsageOptions {
   readonly keptAtMost?: number;
 }
 
-type Sum = { -readonly [Key in keyof Use]: Use[Key] };
-
-interface Counted {
-  readonly uses: Map<string, Sum>;
-  readonly grants: Map<string, { holderId: string; subject: string; at: Date }>;
-  readonly combined: Map<string, { id: string; at: Date }>;
+/** What was counted of one kind since it was last written. Times are in ms since the epoch. */
+interface Sum {
+  readonly day: string;
+  readonly portId: string | null;
+  readonly subject: string;
+  readonly outcome: string;
+  count: number;
+  firstAt: number;
+  lastAt: number;
+  readonly grants: { readonly holderId: string; readonly subject: string }[];
+  combinedRoleId: string | null;
 }
+
+type Counted = Map<string, Sum>;
 
 /** Starts to count, and to write every few seconds. */
 export function startUsage(options: UsageOptions): Usage {
-  let counted = nothing();
+  const today = createDays();
+  let counted: Counted = new Map();
   let flushing: Promise<void> | undefined;
   const flush = async (): Promise<void> => {
     const taken = counted;
-    counted = nothing();
+    counted = new Map();
     try {
       await write(taken, options);
     } catch (error) {
       options.log.warn({ err: error }, "usage: could not be written; it is kept for the next time");
-      for (const use of taken.uses.values()) addUse(counted, use, options);
-      for (const [key, use] of taken.grants)
-        if (!counted.grants.has(key)) put(counted.grants, key, use, options);
-      for (const [key, use] of taken.combined)
-        if (!counted.combined.has(key)) put(counted.combined, key, use, options);
+      for (const sum of taken.values()) add(counted, sum, options);
     }
   };
   const flushOnce = (): Promise<void> => {
@@ -115,7 +128,7 @@ export function startUsage(options: UsageOptions): Usage {
   let stopped = false;
   return {
     count: (answer) => {
-      if (!stopped) countUse(counted, answer, options);
+      if (!stopped) countAnswer(counted, answer, today, options);
     },
     flush: flushOnce,
     stop: async () => {
@@ -128,72 +141,107 @@ export function startUsage(options: UsageOptions): Usage {
   };
 }
 
-function nothing(): Counted {
-  return { uses: new Map(), grants: new Map(), combined: new Map() };
+const NOBODY: PortUse = { ports: [], grants: [], combinedRoleId: null };
+const NO_PORT = [null] as const;
+
+/** Makes what tells the day of a time: the text is made once a day, not once a request. */
+function createDays(): (at: number) => string {
+  let text = "";
+  let from = 0;
+  return (at) => {
+    if (at < from || at >= from + DAY_MS) {
+      from = Math.floor(at / DAY_MS) * DAY_MS;
+      text = new Date(from).toISOString().slice(0, 10);
+    }
+    return text;
+  };
 }
 
-function countUse(counted: Counted, answer: AccessUse, options: UsageOptions): void {
-  const at = new Date();
-  const day = at.toISOString().slice(0, 10);
+function countAnswer(
+  counted: Counted,
+  { outcome, subject, use = NOBODY }: AccessUse,
+  dayOf: (at: number) => string,
+  options: UsageOptions,
+): void {
+  const at = Date.now();
   const withSubject = options.detail === "subject";
-  const subject = withSubject ? (answer.subject ?? "") : "";
-  const { ports = [], grants = [], combinedRoleId: id = null } = answer.use ?? {};
-  for (const portId of ports.length === 0 ? [null] : ports)
-    addUse(
+  for (const portId of use.ports.length === 0 ? NO_PORT : use.ports)
+    add(
       counted,
-      { day, portId, subject, outcome: answer.outcome, count: 1, firstAt: at, lastAt: at },
+      {
+        day: dayOf(at),
+        portId,
+        subject: withSubject ? (subject ?? "") : "",
+        outcome,
+        count: 1,
+        firstAt: at,
+        lastAt: at,
+        grants: withSubject ? use.grants : [],
+        combinedRoleId: use.combinedRoleId,
+      },
       options,
     );
-  if (id !== null) put(counted.combined, id, { id, at }, options);
-  if (!withSubject) return;
-  for (const grant of grants)
-    put(counted.grants, `${grant.holderId} ${grant.subject}`, { ...grant, at }, options);
 }
 
-function addUse({ uses }: Counted, use: Use, { keptAtMost = KEPT_AT_MOST }: UsageOptions): void {
-  // When there are too many: only what happened, not to whom and where. There are few kinds of that.
-  const kept =
-    uses.size < keptAtMost || uses.has(keyOf(use)) ? use : { ...use, portId: null, subject: "" };
-  const sum = uses.get(keyOf(kept));
-  if (sum === undefined) {
-    uses.set(keyOf(kept), { ...kept });
-    return;
+type Addend = Omit<Readonly<Sum>, "grants"> & Pick<PortUse, "grants">;
+
+function add(counted: Counted, one: Addend, { keptAtMost = KEPT_AT_MOST }: UsageOptions): void {
+  const key = keyOf(one);
+  const sum = counted.get(key);
+  if (sum !== undefined) addTo(sum, one);
+  else if (counted.size < keptAtMost) counted.set(key, { ...one, grants: [...one.grants] });
+  else {
+    // Too many: only what happened, not to whom and where. There are few kinds of that.
+    const less: Addend = { ...one, portId: null, subject: "", grants: [] };
+    const rest = counted.get(keyOf(less));
+    if (rest === undefined) counted.set(keyOf(less), { ...less, grants: [] });
+    else addTo(rest, less);
   }
-  sum.count += kept.count;
-  if (kept.firstAt < sum.firstAt) sum.firstAt = kept.firstAt;
-  if (kept.lastAt > sum.lastAt) sum.lastAt = kept.lastAt;
 }
 
-function keyOf({ day, portId, outcome, subject }: Use): string {
-  return `${day} ${portId} ${outcome} ${subject}`;
+function keyOf({ day, portId, outcome, subject }: Addend): string {
+  return `${portId} ${outcome} ${day} ${subject}`;
 }
 
-function put<Value>(
-  map: Map<string, Value>,
-  key: string,
-  value: Value,
-  { keptAtMost = KEPT_AT_MOST }: UsageOptions,
-): void {
-  if (map.size < keptAtMost || map.has(key)) map.set(key, value);
+function addTo(sum: Sum, one: Addend): void {
+  sum.count += one.count;
+  if (one.firstAt < sum.firstAt) sum.firstAt = one.firstAt;
+  if (one.lastAt > sum.lastAt) sum.lastAt = one.lastAt;
+  sum.combinedRoleId = one.combinedRoleId ?? sum.combinedRoleId;
+  for (const grant of one.grants) {
+    const isKnown = sum.grants.some(
+      ({ holderId, subject }) => holderId === grant.holderId && subject === grant.subject,
+    );
+    if (!isKnown && sum.grants.length < GRANTS_A_SUM) sum.grants.push(grant);
+  }
 }
 
 /** Takes off what is written, so that the rest is left after a failure. */
-async function write(
-  { uses, grants, combined }: Counted,
-  { db, hasuraId }: UsageOptions,
-): Promise<void> {
-  await inParts(uses, (part) => addUses(db, hasuraId, part));
-  await inParts(grants, (part) => noteGrantUses(db, part));
-  await inParts(combined, (part) => noteCombinedRoleUses(db, part));
-}
-
-async function inParts<Value>(
-  map: Map<string, Value>,
-  writePart: (part: Value[]) => Promise<void>,
-): Promise<void> {
-  while (map.size > 0) {
-    const part = [...map].slice(0, WRITTEN_AT_ONCE);
-    await writePart(part.map(([, value]) => value));
-    for (const [key] of part) map.delete(key);
+async function write(counted: Counted, { db, hasuraId }: UsageOptions): Promise<void> {
+  while (counted.size > 0) {
+    const part: [string, Sum][] = [];
+    for (const entry of counted) if (part.push(entry) === WRITTEN_AT_ONCE) break;
+    const sums = part.map(([, sum]) => sum);
+    await addUses(
+      db,
+      hasuraId,
+      sums.map((sum) => ({
+        ...sum,
+        firstAt: new Date(sum.firstAt),
+        lastAt: new Date(sum.lastAt),
+      })),
+    );
+    for (const [key] of part) counted.delete(key);
+    // Only notes: if these cannot be written, the next use will.
+    await noteGrantUses(
+      db,
+      sums.flatMap((sum) => sum.grants.map((grant) => ({ ...grant, at: new Date(sum.lastAt) }))),
+    );
+    await noteCombinedRoleUses(
+      db,
+      sums.flatMap(({ combinedRoleId: id, lastAt }) =>
+        id === null ? [] : [{ id, at: new Date(lastAt) }],
+      ),
+    );
   }
 }

@@ -3,17 +3,13 @@
  * because every data request waits for it. Hasura knows two answers, 200 and 401; whatever is not plainly allowed is 401.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { JWTPayload } from "jose";
 import { type AccessRefusal, decide } from "../domain/access.ts";
 import type { RequestRefusal } from "../domain/graphql-document.ts";
 import { askedRootFields, type DocumentReader } from "../domain/graphql-request.ts";
 import type { Logger } from "../observability/logger.ts";
 import { createDocumentReader } from "./documents.ts";
-import {
-  type HookRefusal,
-  type HookRequest,
-  headerValue,
-  readHookRequest,
-} from "./hook-request.ts";
+import { type HookRefusal, type HookRequest, readHookRequest } from "./hook-request.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { type PortUse, portUse, type Usage } from "./usage.ts";
@@ -62,14 +58,35 @@ type Answer = (
   | { readonly ok: false; readonly reason: WebhookRefusal }
 ) & { readonly identity?: Identity; readonly use?: PortUse };
 
-export function createWebhook(options: WebhookOptions): Webhook {
-  const { log } = options;
-  const readDocument = createDocumentReader();
+/** What a webhook remembers from request to request. */
+interface WebhookMemory {
+  readonly readDocument: DocumentReader;
+  identify(claims: JWTPayload): Identity | null;
+}
+
+export function createWebhook(settings: WebhookOptions): Webhook {
+  const headerNames = settings.headerNames.map((name) => name.toLowerCase());
+  const { log } = settings;
+  // The verifier gives the same claims for a token it remembers; they go when it forgets them.
+  const identities = new WeakMap<JWTPayload, Identity | null>();
+  const options: WebhookOptions & WebhookMemory = {
+    ...settings,
+    headerNames,
+    readDocument: createDocumentReader(),
+    identify(claims) {
+      let identity = identities.get(claims);
+      if (identity === undefined) {
+        identity = readIdentity(claims, settings.nameClaims);
+        identities.set(claims, identity);
+      }
+      return identity;
+    },
+  };
   return async (request, response) => {
     if (pathOf(request) !== WEBHOOK_PATH) return false;
     let answer: Answer;
     try {
-      answer = await authenticate(request, options, readDocument);
+      answer = await authenticate(request, options);
     } catch (error) {
       // A client that went away is no fault of ours, and nobody reads the answer.
       if (!request.complete && request.destroyed) return true;
@@ -93,8 +110,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
 
 async function authenticate(
   request: IncomingMessage,
-  options: WebhookOptions,
-  readDocument: DocumentReader,
+  options: WebhookOptions & WebhookMemory,
 ): Promise<Answer> {
   const read = await readHookRequest(request);
   if (!read.ok) return read;
@@ -102,10 +118,10 @@ async function authenticate(
   if (token === null) return refuse("TOKEN_MISSING");
   const verified = await options.verify(token);
   if (!verified.ok) return verified;
-  const identity = readIdentity(verified.claims, options.nameClaims);
+  const identity = options.identify(verified.claims);
   if (identity === null) return refuse("IDENTITY_UNKNOWN");
   const { subjects } = identity;
-  const result = askedRootFields(read.hook.request, readDocument);
+  const result = askedRootFields(read.hook.request, options.readDocument);
   if (!result.ok) return { ...result, identity };
   // Looked at last and decided by at once: what is answered is what is known now.
   const view = options.snapshot.current() ?? (await options.snapshot.ask(subjects));
@@ -113,7 +129,7 @@ async function authenticate(
   const decision = decide(view.access, {
     subjects,
     asked: result.asked,
-    wishedRole: headerValue(read.hook, "x-hasura-role") ?? undefined,
+    wishedRole: read.hook.header("x-hasura-role") ?? undefined,
     now: view.now,
   });
   const use = portUse(view.access, result.asked.fields, decision);
@@ -149,10 +165,13 @@ function socketAge(bound: number, ...leftMs: readonly number[]): number {
   return Math.max(1, Math.min(bound, ...leftMs.map((ms) => Math.floor(ms / 1000))));
 }
 
-/** The bearer token in the first of the headers that is there; `null` when there is none, or it is not clear which. */
+/**
+ * The bearer token in the first of the headers that is there; `null` when there is none, or it is not clear which.
+ * @param headerNames in lower case
+ */
 function readToken(hook: HookRequest, headerNames: readonly string[]): string | null {
   for (const name of headerNames) {
-    const value = headerValue(hook, name);
+    const value = hook.header(name);
     if (value === undefined) continue;
     return /^\s*bearer +([\w.~+/=-]+)\s*$/i.exec(value ?? "")?.[1] ?? null;
   }

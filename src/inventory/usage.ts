@@ -19,7 +19,10 @@ export interface Use {
 export async function addUses(db: DbOrTx, hasuraId: string, uses: readonly Use[]): Promise<void> {
   // Sorted, so that two replicas that count the same wait for one another instead of dead-locking.
   const rows = uses
-    .map((use) => ({ key: `${use.day} ${use.portId} ${use.subject} ${use.outcome}`, use }))
+    .map(({ day, portId, subject, outcome, count, firstAt, lastAt }) => ({
+      key: `${day} ${portId} ${subject} ${outcome}`,
+      use: { day, portId, subject, outcome, count, firstAt, lastAt },
+    }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ use }) => use);
   await db.$executeRawUnsafe(

@@ -3,13 +3,14 @@
  * command was not understood.
  */
 import { parseArgs } from "node:util";
+import { authenticate } from "./authenticate.ts";
 import type { Bench, Closing } from "./bench.ts";
 import { explain, progress } from "./harness.ts";
 import { provision } from "./provision.ts";
 import { restValidate } from "./rest-validate.ts";
 import { startWorld } from "./world.ts";
 
-const BENCHES: readonly Bench[] = [restValidate, provision];
+const BENCHES: readonly Bench[] = [restValidate, provision, authenticate];
 
 const USAGE = `Usage: npm run bench [-- NAME…] [--short] [--profile DIR]
 

@@ -14,12 +14,17 @@ export interface Measured {
   readonly url: string;
   /** CPU time it has used since it started, all its threads together, in milliseconds. */
   cpuMs(): Promise<number>;
+  /** The most memory it ever had (resident, all of it), in MB. */
+  peakMb(): Promise<number>;
   /** Has a part do its work so many times. */
   work(times: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts `portcullis start` with these settings and nothing else of the environment, and waits until it serves. */
+/**
+ * Starts `portcullis start` with these settings and nothing else of the environment, and waits until it serves.
+ * @param settings FACES without `rest`: `url` is the webhook's
+ */
 export async function startService(
   settings: Readonly<Record<string, string>>,
   profileDir?: string,
@@ -61,7 +66,8 @@ async function servingAt(child: ChildProcess): Promise<string> {
     lines.on("line", (line) => {
       log.push(line);
       if (!line.includes('"msg":"serving"')) return;
-      resolve((JSON.parse(line) as { urls: { rest: string } }).urls.rest);
+      const { urls } = JSON.parse(line) as { urls: { rest?: string; webhook?: string } };
+      resolve(urls.rest ?? urls.webhook ?? "");
     });
   });
   lines.removeAllListeners("line").on("line", () => undefined);
@@ -77,7 +83,10 @@ function measured(child: ChildProcess, url: string): Measured {
   return {
     url,
     async cpuMs() {
-      return ((await ask("cpu")) as { cpuMs: number }).cpuMs;
+      return ((await ask("usage")) as { cpuMs: number }).cpuMs;
+    },
+    async peakMb() {
+      return ((await ask("usage")) as { peakMb: number }).peakMb;
     },
     async work(times) {
       await ask({ times });

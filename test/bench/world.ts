@@ -15,6 +15,8 @@ export interface World {
   readonly databaseUrl: string;
   /** A folder for the bench's own files. */
   readonly folder: string;
+  /** Where services write a CPU profile when they end, if they do. */
+  readonly profileDir: string | undefined;
 }
 
 /**
@@ -39,5 +41,5 @@ export async function startWorld(closing: Closing, profileDir?: string): Promise
   const settings = { ...sandboxEnvironment(sandbox), OPERATION_WAIT_MS: "15000" };
   const service = await startService(settings, profileDir);
   closing(() => service.stop());
-  return { sandbox, service, databaseUrl: sandbox.databaseUrl ?? "", folder };
+  return { sandbox, service, databaseUrl: sandbox.databaseUrl ?? "", folder, profileDir };
 }
