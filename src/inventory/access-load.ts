@@ -6,8 +6,8 @@ import { z } from "zod";
 import type { AccessFacts, BlockFacts, HolderFacts } from "../domain/access-index.ts";
 import type { SqlRunner } from "./access.ts";
 
-/** Holders that are read at once: some ten thousand grants, so that no statement and no page takes long. */
-const HOLDERS_A_PAGE = 200;
+/** Holders that are read at once: some thousand grants, so that no page keeps requests waiting. */
+const HOLDERS_A_PAGE = 100;
 
 /** One generation of one database's life. */
 export interface KnownGeneration {

@@ -150,8 +150,13 @@ ALTER TABLE "access_use" ADD CONSTRAINT "access_use_port_id_fkey" FOREIGN KEY ("
 -- A grant gives the role of a port or an external one, never both and never none.
 ALTER TABLE "grant" ADD CONSTRAINT "grant_holder_check" CHECK (num_nonnulls("port_id", "external_role_id") = 1);
 
--- One live grant an external role, subject and class. Ended ones are kept.
-CREATE UNIQUE INDEX "grant_external_live_key" ON "grant"("external_role_id", "subject", "class")
+-- One live grant a port, subject and class, as before. With the end beside it, webhooks read grants from this index alone.
+DROP INDEX "grant_live_key";
+CREATE UNIQUE INDEX "grant_live_key" ON "grant"("port_id", "subject", "class") INCLUDE ("until")
+  WHERE "ended_at" IS NULL;
+
+-- The same for external roles.
+CREATE UNIQUE INDEX "grant_external_live_key" ON "grant"("external_role_id", "subject", "class") INCLUDE ("until")
   WHERE "ended_at" IS NULL AND "external_role_id" IS NOT NULL;
 
 -- Few grants are of external roles.
