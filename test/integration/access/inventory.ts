@@ -30,8 +30,9 @@ export async function change(
   });
 }
 
-export async function createInventory(): Promise<TestInventory> {
-  const database = await createDatabase();
+/** @param given a database to fill; absent: one of its own */
+export async function createInventory(given?: TestDatabase): Promise<TestInventory> {
+  const database = given ?? (await createDatabase());
   await migrate(database.url);
   const db = openDb(database.url, { poolSize: 5 });
   await db.hasura.create({ data: { id: HASURA, url: "http://hasura.test" } });
