@@ -229,11 +229,9 @@ function reindex(access: OwnAccess, holder: OwnHolder, change: () => void): void
   }
 }
 
-/** None when a member is not there: Hasura does not know the combined role then either. */
+/** Whether a member is there at all is asked when the role is weighed. */
 function unitedFields(access: OwnAccess, members: readonly string[]): ReadonlySet<string> {
-  const holders = members.map((id) => access.holders.get(id));
-  if (holders.includes(undefined)) return NO_FIELDS;
-  return new Set(holders.flatMap((holder) => [...(holder?.fields ?? [])]));
+  return new Set(members.flatMap((id) => [...(access.holders.get(id)?.fields ?? [])]));
 }
 
 function setGrants(access: OwnAccess, holder: OwnHolder, facts: HolderFacts["grants"]): void {

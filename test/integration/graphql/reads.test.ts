@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  replaceExternalGrants,
+  upsertExternalRole,
+} from "../../../src/inventory/external-roles.ts";
 import type { OutputPort } from "../../../src/inventory/generated/client.ts";
 import { addPort, type Inventory, startInventory } from "./inventory.ts";
 
@@ -246,6 +250,47 @@ describe("grants, subjects, sources and operations", () => {
     const filter = `{ componentId: "${urn}", environment: "development", classes: [ACL] }`;
     expect(await grants(filter)).toHaveLength(2);
     expect(await grants("{ classes: [MANUAL] }")).toEqual([]);
+  });
+
+  it("tell of roles that belong to no port, and of grants that give them", async () => {
+    const { db, operations } = inventory;
+    const role = { hasuraId: operations.hasuraId, role: "older_role" };
+    const componentId = "urn:dmb:cmp:older:port";
+    await upsertExternalRole(db, { ...role, componentId, fields: ["old_b", "old_a"] });
+    const subjects = ["user:old"];
+    await replaceExternalGrants(db, { ...role, kind: "user", subjects, actor: "older" });
+    const holder = `holder { role ... on ExternalRole { componentId } ... on OutputPort { name } }`;
+    const { grants } = await inventory.ask(
+      `{ grants(filter: { subject: "user:old" }) { edges { node { environment outputPort { name } ${holder} } } } }`,
+    );
+    expect((grants as { edges: unknown[] }).edges).toEqual([
+      {
+        node: {
+          environment: "default",
+          outputPort: null,
+          holder: { role: "older_role", componentId },
+        },
+      },
+    ]);
+    const { externalRole } = await inventory.ask(
+      `{ externalRole(role: "older_role") {
+        id role componentId rootFields removedAt grants(state: LIVE) { totalCount edges { node { subject } } } } }`,
+    );
+    expect(externalRole).toMatchObject({
+      role: "older_role",
+      componentId,
+      rootFields: ["old_a", "old_b"],
+      removedAt: null,
+      grants: { totalCount: 1, edges: [{ node: { subject: "user:old" } }] },
+    });
+    const { id } = externalRole as { id: string };
+    const { node } = await inventory.ask("query ($id: ID!) { node(id: $id) { id __typename } }", {
+      id,
+    });
+    expect(node).toEqual({ id, __typename: "ExternalRole" });
+    expect(await inventory.ask('{ externalRole(role: "no_role") { role } }')).toEqual({
+      externalRole: null,
+    });
   });
 
   it("know subjects in any spelling, page through them, and count them once", async () => {

@@ -230,6 +230,10 @@ describe("a combined role", () => {
       given: [{ subject: ANN }, { subject: "group:nurses" }],
     });
     expect(answer(both, { ...two, now: NOW + 5_000 }, roles)).toBe("FIELD_NOT_GRANTED");
+    const reversed = [...ROLES, { ...BOTH, members: ["2", "1"] }];
+    expect(decide(arrangeAccess(factsOf(both, reversed)), questionOf(two))).toMatchObject({
+      until: NOW + 5_000,
+    });
   });
 
   it("is not taken where a smaller role will do, but may be wished for", () => {
