@@ -65,8 +65,8 @@ function oneOf([first, ...others]: readonly string[]): string | null | undefined
  * The body as text, or `null` when it is longer than the limit. What is too much is read to its end and dropped, since
  * an answer in the middle of a body is seldom read; there is a limit to that too.
  */
-async function readBody(message: IncomingMessage): Promise<string | null> {
-  return await new Promise((resolve, reject) => {
+function readBody(message: IncomingMessage): Promise<string | null> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     message.on("data", (chunk: Buffer) => {
@@ -80,7 +80,10 @@ async function readBody(message: IncomingMessage): Promise<string | null> {
       else resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString() ?? "");
     });
     message.on("error", reject);
-    message.on("close", () => reject(new Error("the connection was closed")));
+    // Every message closes; the error with its stack is made only where it says something.
+    message.on("close", () => {
+      if (!message.complete) reject(new Error("the connection was closed"));
+    });
   });
 }
 

@@ -174,7 +174,7 @@ function allow({ holder, until, given }: Granted): Decision {
   return { allow: true, role: holder.role, until, holder, given };
 }
 
-function covers(holder: Holder, fields: ReadonlySet<string>): boolean {
+function covers(holder: Holder, fields: Iterable<string>): boolean {
   for (const field of fields) if (!holder.fields.has(field)) return false;
   return true;
 }
@@ -186,12 +186,13 @@ function smallestCovering(
   fields: ReadonlySet<string>,
   trace: Trace | null,
 ): Granted[] {
-  const [first = ""] = fields;
+  // All that are found under the first can see it: most requests name one field, and are done with that.
+  const [first = "", ...others] = fields;
   const found: Granted[] = [];
   for (const holder of access.byField.get(first) ?? []) {
     const [smallest] = found;
     if (smallest !== undefined && holder.fields.size > smallest.holder.fields.size) break;
-    if (!covers(holder, fields)) continue;
+    if (!covers(holder, others)) continue;
     const standing = weigh(access, question, holder, trace);
     if (standing.verdict === "GRANTED") found.push(standing);
   }
