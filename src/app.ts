@@ -98,7 +98,9 @@ async function startParts(context: Context): Promise<Parts> {
           headerNames: access.headerNames,
           log,
         });
-  const worker = faces.has("worker") ? await startWorker(operations) : undefined;
+  const worker = faces.has("worker")
+    ? await startWorker(operations, { reconcileSchedule: config.reconcile.schedule })
+    : undefined;
   return { context, snapshot, worker, webhook };
 }
 

@@ -12,7 +12,9 @@ export interface NameClaim {
   readonly purpose: string;
 }
 
-export interface NameOwner {
+/** A claim and who makes it: a port or a source. */
+export interface OwnedClaim extends NameClaim {
+  readonly environment: string;
   readonly portId?: string;
   readonly sourceId?: string;
 }
@@ -23,41 +25,37 @@ export interface TakenName extends NameClaim {
   readonly owner: string;
 }
 
-type Where = { hasuraId: string; environment: string };
-
 /**
- * Claims names for an owner; those it has already stay its own.
+ * Claims names for their owners; those they have already stay their own.
  * @returns the claims that somebody else owns; when there are any, the caller must roll back
  */
-export async function claimNames(
+export async function claimNames<Claim extends OwnedClaim>(
   tx: Tx,
-  { hasuraId, environment }: Where,
-  owner: NameOwner,
-  claims: readonly NameClaim[],
-): Promise<TakenName[]> {
+  hasuraId: string,
+  claims: readonly Claim[],
+): Promise<(TakenName & { readonly claim: Claim })[]> {
   await tx.ownedName.createMany({
-    // Sorted, so that two ports that claim overlapping names wait for one another instead of dead-locking.
+    // Sorted, so that two who claim overlapping names wait for one another instead of dead-locking.
     data: [...claims]
-      .sort((a, b) => (`${a.namespace} ${a.name}` < `${b.namespace} ${b.name}` ? -1 : 1))
-      .map((claim) => ({ hasuraId, environment, ...owner, ...claim })),
+      .sort((a, b) => (nameKey(a) < nameKey(b) ? -1 : 1))
+      .map(({ namespace, name, purpose, environment, portId, sourceId }) => ({
+        ...{ hasuraId, namespace, name, purpose, environment, portId, sourceId },
+      })),
     skipDuplicates: true,
   });
-  return takenNames(tx, hasuraId, owner, claims);
+  const rows = await tx.$queryRaw<(OwnedRow & { position: number })[]>`
+    SELECT claim.position::int AS position, ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
+    WHERE n.port_id IS DISTINCT FROM (${claims.map(({ portId }) => portId ?? null)}::uuid[])[claim.position]
+      OR n.source_id IS DISTINCT FROM (${claims.map(({ sourceId }) => sourceId ?? null)}::uuid[])[claim.position]
+    ORDER BY claim.position`;
+  return rows.flatMap(({ position, ...row }) => {
+    const claim = claims[position - 1];
+    return claim === undefined ? [] : [{ ...takenName(row, [claim]), claim }];
+  });
 }
 
-/** Which of these names somebody else owns. Records nothing. */
-async function takenNames(
-  db: DbOrTx,
-  hasuraId: string,
-  owner: NameOwner,
-  claims: readonly NameClaim[],
-): Promise<TakenName[]> {
-  const rows = await db.$queryRaw<OwnedRow[]>`
-    SELECT ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
-    WHERE n.port_id IS DISTINCT FROM ${owner.portId ?? null}::uuid
-      OR n.source_id IS DISTINCT FROM ${owner.sourceId ?? null}::uuid
-    ORDER BY n.namespace, n.name`;
-  return rows.map((row) => takenName(row, claims));
+function nameKey({ namespace, name }: NameClaim): string {
+  return `${namespace} ${name}`;
 }
 
 /**
@@ -110,7 +108,8 @@ function ownedAmong(hasuraId: string, claims: readonly NameClaim[]): Prisma.Sql 
   const namespaces = claims.map(({ namespace }) => namespace);
   const names = claims.map(({ name }) => name);
   return Prisma.sql`
-    FROM unnest(${namespaces}::text[], ${names}::text[]) AS claim (namespace, name)
+    FROM unnest(${namespaces}::text[], ${names}::text[])
+      WITH ORDINALITY AS claim (namespace, name, position)
     JOIN owned_name n ON n.hasura_id = ${hasuraId}
       AND n.namespace = claim.namespace::"Namespace" AND n.name = claim.name
     LEFT JOIN output_port p ON p.id = n.port_id
@@ -128,17 +127,18 @@ function takenName(row: OwnedRow, claims: readonly NameClaim[]): TakenName {
   };
 }
 
-/** Gives up a port's names except the claims to keep. */
+/** Gives up the ports' names except those to keep. */
 export async function keepOnlyNames(
   tx: Tx,
-  portId: string,
-  keep: readonly Pick<NameClaim, "namespace" | "name">[],
-): Promise<number> {
-  const { count } = await tx.ownedName.deleteMany({
-    where: {
-      portId,
-      NOT: { OR: keep.map(({ namespace, name }) => ({ namespace, name })) },
-    },
-  });
-  return count;
+  portIds: readonly string[],
+  keep: readonly (Pick<NameClaim, "namespace" | "name"> & { readonly portId: string })[],
+): Promise<void> {
+  await tx.$executeRaw`
+    DELETE FROM owned_name n
+    WHERE n.port_id = ANY(${[...portIds]}::uuid[])
+      AND (n.port_id, n.namespace::text, n.name) NOT IN (
+        SELECT * FROM unnest(
+          ${keep.map(({ portId }) => portId)}::uuid[],
+          ${keep.map(({ namespace }) => namespace)}::text[],
+          ${keep.map(({ name }) => name)}::text[]))`;
 }

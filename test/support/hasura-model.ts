@@ -21,7 +21,8 @@ export function applied(metadata: Metadata, command: Command): Metadata {
 }
 
 function run(metadata: Entry, { type, args }: Command): void {
-  if (type === "bulk") for (const each of args as Command[]) run(metadata, each);
+  if (type === "bulk" || type === "bulk_keep_going")
+    for (const each of args as Command[]) run(metadata, each);
   else runOne(metadata, type.slice(type.indexOf("_") + 1), type.split("_")[0] ?? "", args as Args);
 }
 

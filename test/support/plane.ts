@@ -62,7 +62,7 @@ export async function startPlane(
   const ctx = context.operations;
   const workers: Worker[] = [];
   const begin = async (): Promise<Worker> => {
-    const worker = await startWorker(ctx);
+    const worker = await startWorker(ctx, { reconcileSchedule: null });
     workers.push(worker);
     return worker;
   };
