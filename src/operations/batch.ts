@@ -140,7 +140,8 @@ function timeLeft(operations: readonly Operation[]): number {
 
 function memberOf(job: Job, book: Book): Member {
   const { operation, port } = job;
-  return { port, wanted: "wanted" in job ? job.wanted : null, say: book.say(operation.token) };
+  const { token, deadlineAt } = operation;
+  return { port, wanted: "wanted" in job ? job.wanted : null, say: book.say(token), deadlineAt };
 }
 
 /** Before each write: who was cancelled is left out; the others' logs and plans are kept, and they cannot be cancelled. */
