@@ -88,6 +88,9 @@ builder.mutationFields((t) => ({
       return outcome(ctx, query, id, wait);
     },
   }),
+}));
+
+builder.mutationFields((t) => ({
   pauseOutputPort: t.prismaField({
     type: OperationNode,
     description: "Pauses an output port, protects it from teardown, or ends either.",
