@@ -81,6 +81,28 @@ describe.each([
   });
 });
 
+describe("a batch that would take too long", () => {
+  let plane: Plane;
+  afterAll(() => plane?.stop());
+
+  it("is cut into writes, one after the other, and all of it is done", async () => {
+    const ports = await manyPorts({ product: "cut", database: `${DATABASE}_CUT` });
+    plane = await startPlane({
+      worker: false,
+      settings: { HASURA_REPLACE: "never", COMMIT_MAX_SECONDS: "5" },
+    });
+    await plane.sandbox.addSnowflakeDatabase(`${DATABASE}_CUT`, ports.sql(8));
+    const ended = await provisionTogether(plane, ports, range(8));
+    expect(ended.map(({ status }) => status)).toEqual(range(8).map(() => "COMPLETED"));
+    // What a write costs is assumed at first: half a second a command.
+    const writes = await plane.ctx.db.hasuraWrite.findMany({ orderBy: { at: "asc" } });
+    expect(writes[0]?.ports).toBeLessThan(8);
+    expect(writes.length).toBeGreaterThan(1);
+    expect((await plane.stats()).writes).toBe(writes.length);
+    expect(await logsOf(plane, ended[0]?.token ?? "")).toContain("COMMIT_MAX_SECONDS is 5");
+  });
+});
+
 describe.each([
   ["a replace_metadata", {}],
   ["a bulk", { HASURA_REPLACE: "never" }],
