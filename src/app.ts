@@ -111,7 +111,9 @@ async function startParts(context: Context): Promise<Parts> {
           usage,
           log,
         });
-  const worker = faces.has("worker") ? await startWorker(operations) : undefined;
+  const worker = faces.has("worker")
+    ? await startWorker(operations, { reconcileSchedule: config.reconcile.schedule })
+    : undefined;
   return { context, snapshot, worker, webhook, usage };
 }
 

@@ -81,6 +81,7 @@ export interface Config {
   readonly operationWaitMs: number;
   /** How long any operation may go on being tried; null: as its kind has it. */
   readonly operationDeadlineMs: number | null;
+  readonly operationRetentionDays: number;
   readonly witboostToken: string | null;
   readonly hasura: {
     readonly id: string;
@@ -88,6 +89,14 @@ export interface Config {
     readonly adminSecret: string;
     readonly timeoutMs: number;
     readonly writeTimeoutMs: number;
+    readonly writes: boolean;
+    readonly replace: boolean;
+    readonly commitMaxMs: number;
+  };
+  readonly reconcile: {
+    /** Five fields as cron has them, in UTC; null: never by itself. */
+    readonly schedule: string | null;
+    readonly mode: "report" | "repair";
   };
   readonly sources: {
     readonly snowflake: {
@@ -257,6 +266,12 @@ function crossChecks(settings: Settings): Problem[] {
             "is no absolute path, and SOURCE_CREDENTIALS=file takes paths as Hasura sees them",
           suggestion: "/secrets/snowflake-user",
         });
+  if ((settings.COMMIT_MAX_SECONDS ?? 0) > settings.HASURA_WRITE_TIMEOUT)
+    problems.push({
+      path: "COMMIT_MAX_SECONDS",
+      message: "is more than HASURA_WRITE_TIMEOUT: writes would be given up that are on their way",
+      suggestion: "half of HASURA_WRITE_TIMEOUT at most",
+    });
   if (isLoopback(settings.HOST)) return problems;
   const at = addresses(settings);
   const listening = (["rest", "webhook", "admin"] as const).filter((face) =>
@@ -301,6 +316,7 @@ function toConfig(settings: Settings): Config {
     operationWaitMs: settings.OPERATION_WAIT_MS,
     operationDeadlineMs:
       settings.OPERATION_DEADLINE === undefined ? null : settings.OPERATION_DEADLINE * 1000,
+    operationRetentionDays: settings.OPERATION_RETENTION_DAYS,
     witboostToken: settings.WITBOOST_TOKEN ?? null,
     hasura: {
       id: "default",
@@ -308,6 +324,13 @@ function toConfig(settings: Settings): Config {
       adminSecret: settings.HASURA_ADMIN_SECRET,
       timeoutMs: settings.HASURA_TIMEOUT * 1000,
       writeTimeoutMs: settings.HASURA_WRITE_TIMEOUT * 1000,
+      writes: settings.HASURA_WRITES === "on",
+      replace: settings.HASURA_REPLACE === "auto",
+      commitMaxMs: (settings.COMMIT_MAX_SECONDS ?? settings.HASURA_WRITE_TIMEOUT / 2) * 1000,
+    },
+    reconcile: {
+      schedule: settings.RECONCILE_CRON === "off" ? null : settings.RECONCILE_CRON,
+      mode: settings.RECONCILE_MODE,
     },
     sources: {
       snowflake: {

@@ -40,11 +40,16 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     databaseUrl: config.databaseUrl,
     hasura: createHasuraClient({ ...config.hasura, redact }),
     hasuraId: config.hasura.id,
+    hasuraWrites: config.hasura.writes,
+    hasuraReplace: config.hasura.replace,
+    commitMaxMs: config.hasura.commitMaxMs,
+    reconcileMode: config.reconcile.mode,
     inspector,
     sourceSettings: config.sources,
     aggregates: config.aggregates,
     publicUrl: config.publicUrl,
     deadlineMs: (kind) => config.operationDeadlineMs ?? OPERATION_DEADLINES_MS[kind],
+    retentionDays: config.operationRetentionDays,
     ended,
   };
   return {

@@ -49,6 +49,34 @@ const webUrl = z
 
 const flag = z.enum(["true", "false"], { error: "expected true or false" });
 
+/** Largest number of each field of a schedule: minute, hour, day of the month, month, day of the week. */
+const SCHEDULE_FIELDS = [59, 23, 31, 12, 7];
+
+function isSchedule(text: string): boolean {
+  const fields = text.trim().split(/\s+/);
+  return (
+    fields.length === SCHEDULE_FIELDS.length &&
+    fields.every((field, position) =>
+      field.split(",").every((part) => {
+        const [, from, to] = /^(?:\*|(\d+)(?:-(\d+))?)(?:\/[1-9]\d*)?$/.exec(part) ?? [
+          "none",
+          "99",
+        ];
+        const most = SCHEDULE_FIELDS[position] ?? 0;
+        return Number(from ?? 0) <= most && Number(to ?? 0) <= most;
+      }),
+    )
+  );
+}
+
+/** Five fields as cron has them, in UTC; `off` is never. */
+const schedule = z
+  .string()
+  .refine(
+    (text) => text === "off" || isSchedule(text),
+    "expected a schedule such as */15 * * * *, or off",
+  );
+
 const snowflakeHost = z
   .string()
   .regex(
@@ -82,10 +110,18 @@ export const settingsSchema = z.object({
   PUBLIC_URL: webUrl.optional(),
   OPERATION_WAIT_MS: whole(0, 15_000).default(2_000),
   OPERATION_DEADLINE: z.coerce.number({ error: "expected seconds" }).positive().optional(),
+  OPERATION_RETENTION_DAYS: whole(1, 36_500).default(90),
   HASURA_URL: webUrl,
   HASURA_ADMIN_SECRET: z.string(),
   HASURA_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().max(600).default(30),
   HASURA_WRITE_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().default(300),
+  HASURA_WRITES: z.enum(["on", "off"], { error: "expected on or off" }).default("on"),
+  HASURA_REPLACE: z.enum(["auto", "never"], { error: "expected auto or never" }).default("auto"),
+  COMMIT_MAX_SECONDS: z.coerce.number({ error: "expected seconds" }).positive().optional(),
+  RECONCILE_CRON: schedule.default("*/15 * * * *"),
+  RECONCILE_MODE: z
+    .enum(["report", "repair"], { error: "expected report or repair" })
+    .default("report"),
   ROLE_MAPPER_URL: webUrl.optional(),
   ROLE_MAPPER_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().default(30),
   SNOWFLAKE_HOST: snowflakeHost,

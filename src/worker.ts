@@ -8,11 +8,16 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-export async function startWorker(ctx: OperationsContext): Promise<Worker> {
+/** @param options.reconcileSchedule when Hasura is looked through by itself, as cron has it; null: never */
+export async function startWorker(
+  ctx: OperationsContext,
+  options: { reconcileSchedule: string | null },
+): Promise<Worker> {
   const stopping = new AbortController();
   const runner = await startQueue({
     databaseUrl: ctx.databaseUrl,
     log: ctx.log,
+    reconcileSchedule: options.reconcileSchedule,
     handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
   });
   const sweepNow = (): void => {

@@ -32,8 +32,6 @@ import type { Logger } from "../observability/logger.ts";
 import { type AccessConnection, openAccessConnection } from "./connection.ts";
 import { createTurn, type Turn } from "./turn.ts";
 
-/** How often a load may be overtaken by a change before changes are held back for one. */
-const OVERTAKEN_AT_MOST = 1;
 /** How long the database may take to answer when it is asked in the middle of a request. */
 const ASK_TIMEOUT_MS = 200;
 const ASKS_AT_ONCE = 32;
@@ -183,15 +181,17 @@ async function confirm(
     state.clockOffset = newest.databaseTime - began;
     return newest.generation === generation;
   };
-  for (let overtaken = 0; overtaken <= OVERTAKEN_AT_MOST; overtaken++) {
+  for (const isBehind of [false, true]) {
+    if (isBehind)
+      await connection.transaction("one moment", () => load(state, connection, hasuraId));
     const began = performance.now();
     if (await lease()) {
       state.usableUntil = began + maxStalenessMs;
       return;
     }
-    await connection.transaction("one moment", () => load(state, connection, hasuraId));
   }
-  // Changes come faster than they can be read: let them wait for one load, or no lease would ever be given.
+  // Overtaken while it was read: let changes wait for the little that is new, or no lease might ever be given. The
+  // database counts from the transaction's start, and gives nothing before its end.
   const began = performance.now();
   await connection.transaction("as it goes", async () => {
     await holdGeneration(connection);

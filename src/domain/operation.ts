@@ -7,6 +7,8 @@ export const OPERATION_KINDS = [
   "UPDATE_ACL",
   "REVERSE_PROVISION",
   "RECONCILE",
+  "PAUSE",
+  "ACKNOWLEDGE",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -24,6 +26,8 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   UPDATE_ACL: 2 * MINUTE,
   REVERSE_PROVISION: 5 * MINUTE,
   RECONCILE: 30 * MINUTE,
+  PAUSE: MINUTE,
+  ACKNOWLEDGE: MINUTE,
 };
 
 export function isEnded(status: OperationStatus): boolean {

@@ -11,7 +11,8 @@ import type { GraphqlContext } from "./context.ts";
 import { DescriptorInput, MAX_WAIT_MS, PortRef, portInput, UpdateAclInput } from "./inputs.ts";
 import { OperationNode } from "./operation.ts";
 
-const waitArg = builder.args((t) => ({
+/** Argument of every mutation. */
+export const waitArg = builder.args((t) => ({
   wait: t.int({
     defaultValue: 0,
     description: `How long to wait for the operation's end, in milliseconds; at most ${MAX_WAIT_MS}.`,
@@ -23,7 +24,7 @@ const waitArg = builder.args((t) => ({
 }));
 
 /** The operation's row as it is when it has ended or the time is over. */
-async function outcome<Query extends object>(
+export async function outcome<Query extends object>(
   { operations }: GraphqlContext,
   query: Query,
   token: string,

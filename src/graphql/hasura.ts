@@ -1,3 +1,4 @@
+import { openFindings } from "../inventory/findings.ts";
 import { type HasuraStatus, hasuraStatus } from "../operations/hasura-status.ts";
 import { builder } from "./builder.ts";
 
@@ -19,6 +20,20 @@ const HasuraStatusType = builder.objectRef<HasuraStatus>("HasuraStatus").impleme
     consistent: t.exposeBoolean("consistent", {
       nullable: true,
       description: "Whether it can use all of its metadata; null when it did not answer.",
+    }),
+    writes: t.exposeBoolean("writes", {
+      description: "Whether anything is written to it; `HASURA_WRITES=off` freezes it.",
+    }),
+    reconciledAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it was last held against what was applied; null: never.",
+      resolve: async ({ id }, _args, { operations: { db } }) =>
+        (await db.hasura.findUnique({ where: { id } }))?.reconciledAt ?? null,
+    }),
+    openFindings: t.int({
+      description: "How many differences it has that nobody has acknowledged.",
+      resolve: ({ id }, _args, { operations: { db } }) => openFindings(db, id),
     }),
     message: t.exposeString("message", {
       nullable: true,

@@ -74,6 +74,26 @@ export const UpdateAclInput = builder.inputType("UpdateAclInput", {
   }),
 });
 
+const ReconcileMode = builder.enumType("ReconcileMode", {
+  description: "What a reconcile does with differences.",
+  values: {
+    REPORT: { value: "report", description: "Tells of them, as findings." },
+    REPAIR: {
+      value: "repair",
+      description: "Also makes Hasura agree with what was applied; exposures are left alone.",
+    },
+  } as const,
+});
+
+export const ReconcileInput = builder.inputType("ReconcileInput", {
+  description: "What to hold Hasura against: one port, or everything that was applied.",
+  fields: (t) => ({
+    componentId: t.id({ description: "The port's URN; absent: all ports." }),
+    environment: t.string({ description: "Its environment; absent: the only one it exists in." }),
+    mode: t.field({ type: ReconcileMode, description: "Absent: as `RECONCILE_MODE` has it." }),
+  }),
+});
+
 interface PortRefInput {
   readonly componentId?: string | null | undefined;
   readonly environment?: string | null | undefined;

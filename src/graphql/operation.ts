@@ -13,7 +13,9 @@ const OperationKind = builder.enumType("OperationKind", {
     UNPROVISION: { description: "Ends a port's access, then removes it from Hasura." },
     UPDATE_ACL: { description: "Gives access to exactly these subjects." },
     REVERSE_PROVISION: { description: "Nothing: it reads a port's state back." },
-    RECONCILE: { description: "Makes Hasura agree with what was applied." },
+    RECONCILE: { description: "Holds Hasura against what was applied; if asked to, mends it." },
+    PAUSE: { description: "Pauses or protects a port, or ends that." },
+    ACKNOWLEDGE: { description: "Lets a finding be." },
   } as const,
 });
 

@@ -1,6 +1,7 @@
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { builder } from "./builder.ts";
 import { isPermitted } from "./context.ts";
+import { FindingConnection, findingOrder } from "./finding.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
 import { GrantHolder } from "./grant-holder.ts";
 import { InfoEntry, infoEntries } from "./info.ts";
@@ -30,8 +31,28 @@ const PortAction = builder.enumType("PortAction", {
     PROVISION: { description: "To make or change it." },
     UNPROVISION: { description: "To remove it." },
     UPDATE_ACL: { description: "To say who may read it." },
+    PAUSE: { description: "To pause or protect it, or to end that." },
   } as const,
 });
+
+interface HoldShape {
+  readonly since: Date;
+  readonly by: string;
+  readonly reason: string;
+}
+
+const Hold = builder.objectRef<HoldShape>("Hold").implement({
+  description: "An admin's hand on a port.",
+  fields: (t) => ({
+    since: t.expose("since", { type: "DateTime", description: "Since when." }),
+    by: t.exposeString("by", { description: "Whose." }),
+    reason: t.exposeString("reason", { description: "Why." }),
+  }),
+});
+
+function holdOf(since: Date | null, by: string | null, reason: string | null): HoldShape | null {
+  return since === null ? null : { since, by: by ?? "", reason: reason ?? "" };
+}
 
 const DataProduct = builder
   .objectRef<Pick<OutputPort, "dataProductId" | "dataProductName" | "domain">>("DataProduct")
@@ -96,15 +117,35 @@ builder.prismaObjectFields(OutputPortNode, (t) => ({
   }),
   viewerCan: t.field({
     type: [PortAction],
-    select: { phase: true },
+    select: { phase: true, pausedAt: true, protectedAt: true },
     description: "What you may ask for it now.",
-    resolve: ({ phase }, _args, { actor }) => {
+    resolve: ({ phase, pausedAt, protectedAt }, _args, { actor }) => {
       if (!isPermitted(actor, "operator")) return [];
-      if (phase === "REMOVED") return ["PROVISION"] as const;
-      return phase === "ACTIVE"
-        ? (["PROVISION", "UNPROVISION", "UPDATE_ACL"] as const)
-        : (["PROVISION", "UNPROVISION"] as const);
+      const changes = pausedAt === null;
+      const goes = changes && phase !== "REMOVED" && protectedAt === null;
+      return [
+        ...(changes ? (["PROVISION"] as const) : []),
+        ...(goes ? (["UNPROVISION"] as const) : []),
+        ...(phase === "ACTIVE" ? (["UPDATE_ACL"] as const) : []),
+        ...(phase === "REMOVED" ? [] : (["PAUSE"] as const)),
+      ];
     },
+  }),
+  paused: t.field({
+    type: Hold,
+    nullable: true,
+    select: { pausedAt: true, pausedBy: true, pauseReason: true },
+    description:
+      "Why it stays as it is in Hasura: changes are refused and differences are not repaired. Null: it does not.",
+    resolve: ({ pausedAt, pausedBy, pauseReason }) => holdOf(pausedAt, pausedBy, pauseReason),
+  }),
+  protected: t.field({
+    type: Hold,
+    nullable: true,
+    select: { protectedAt: true, protectedBy: true, protectReason: true },
+    description: "Why it is not unprovisioned; null: it may be.",
+    resolve: ({ protectedAt, protectedBy, protectReason }) =>
+      holdOf(protectedAt, protectedBy, protectReason),
   }),
   url: t.string({
     nullable: true,
@@ -179,6 +220,26 @@ builder.prismaObjectFields(OutputPortNode, (t) => ({
       query: { orderBy: { seq: "desc" } },
     },
     OperationConnection,
+  ),
+  findings: t.relatedConnection(
+    "findings",
+    {
+      cursor: "id",
+      totalCount: true,
+      description: "Differences in Hasura that concern it and are still there, the newest first.",
+      query: { where: { endedAt: null }, orderBy: [...findingOrder] },
+    },
+    FindingConnection,
+  ),
+  exposures: t.relatedConnection(
+    "findings",
+    {
+      cursor: "id",
+      totalCount: true,
+      description: "Ways to its data that are not ours, and are still there.",
+      query: { where: { endedAt: null, kind: "EXPOSURE" }, orderBy: [...findingOrder] },
+    },
+    FindingConnection,
   ),
   revisions: t.relatedConnection(
     "revisions",

@@ -1,9 +1,16 @@
 import { z } from "zod";
 import { previewPlan } from "../operations/preview.ts";
 import { builder } from "./builder.ts";
-import { DescriptorInput, PortRef, portName, UpdateAclInput } from "./inputs.ts";
+import {
+  DescriptorInput,
+  PortRef,
+  portInput,
+  portName,
+  ReconcileInput,
+  UpdateAclInput,
+} from "./inputs.ts";
 
-const ACTIONS = ["add", "change", "remove"] as const;
+const ACTIONS = ["add", "change", "remove", "reload"] as const;
 
 /** A plan as an operation's row keeps it. */
 export const storedPlan = z.object({
@@ -27,15 +34,17 @@ const PlanAction = builder.enumType("PlanAction", {
     ADD: { value: "add", description: "Makes it." },
     CHANGE: { value: "change", description: "Makes it different." },
     REMOVE: { value: "remove", description: "Removes it." },
+    RELOAD: { value: "reload", description: "Has Hasura connect to it and read it again." },
   } as const,
 });
 
 const PlanStep = builder.objectRef<PlanShape["steps"][number]>("PlanStep").implement({
-  description: "One step of a plan: one object added, changed or removed.",
+  description: "One step of a plan: one object added, changed, removed or read again.",
   fields: (t) => ({
     action: t.expose("action", { type: PlanAction, description: "What is done with the object." }),
     object: t.exposeString("object", {
-      description: "What kind of object: `SOURCE`, `TABLE`, `SELECT_PERMISSION`, `GRANT`.",
+      description:
+        "What kind of object: `SOURCE`, `TABLE`, `SELECT_PERMISSION`, `INHERITED_ROLE`, `GRANT`.",
     }),
     name: t.exposeString("name", { description: "Which object." }),
     before: t.expose("before", {
@@ -69,6 +78,10 @@ const PlanInput = builder.inputType("PlanInput", {
     provision: t.field({ type: DescriptorInput, description: "A port made as this says." }),
     unprovision: t.field({ type: PortRef, description: "This port removed." }),
     acl: t.field({ type: UpdateAclInput, description: "Exactly these subjects given access." }),
+    reconcile: t.field({
+      type: ReconcileInput,
+      description: "What a repair would do now; its `mode` says nothing here.",
+    }),
   }),
 });
 
@@ -81,12 +94,13 @@ builder.queryField("plan", (t) =>
     args: {
       input: t.arg({ type: PlanInput, required: true, description: "The change to plan." }),
     },
-    resolve: async (_root, { input: { provision, unprovision, acl } }, ctx) =>
+    resolve: async (_root, { input: { provision, unprovision, acl, reconcile } }, ctx) =>
       storedPlan.parse(
         await previewPlan(ctx.operations, {
           provision: provision == null ? undefined : descriptorOf(provision),
           unprovision: unprovision == null ? undefined : portName(unprovision),
           acl: acl == null ? undefined : { ...portName(acl), refs: acl.refs },
+          reconcile: reconcile == null ? undefined : portInput(reconcile),
         }),
       ),
   }),

@@ -12,6 +12,8 @@ import "./subject.ts";
 import "./operation.ts";
 import "./output-ports.ts";
 import "./changes.ts";
+import "./finding.ts";
+import "./interventions.ts";
 import "./hasura.ts";
 import { builder } from "./builder.ts";
 

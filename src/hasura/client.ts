@@ -1,7 +1,9 @@
 /** Hasura's metadata API (v2): one function a call, every answer checked, every failure one of ours. */
 import { z } from "zod";
 import { AppError } from "../errors.ts";
+import { type InconsistentObject, readInconsistencies } from "./inconsistencies.ts";
 import { type Metadata, parseLossless, stringifyLossless } from "./metadata.ts";
+import { explainRefusal, type Refusal, refusalSchema } from "./refusal.ts";
 
 export interface HasuraSettings {
   readonly url: string;
@@ -20,13 +22,13 @@ export interface Command {
   readonly args: unknown;
 }
 
-/** How Hasura refuses a command: the body of its answer. */
-interface HasuraRefusal {
-  readonly status: number;
-  readonly code: string;
-  readonly path: string;
-  readonly error: string;
-  readonly internal?: unknown;
+/** Hasura's own refusal of a call as a whole, explained; nothing of it was stored. */
+export class RefusedByHasura extends AppError {
+  readonly refusal: Refusal;
+  constructor({ code, message, problems }: AppError, refusal: Refusal) {
+    super(code, message, { problems, cause: refusal });
+    this.refusal = refusal;
+  }
 }
 
 export interface HasuraClient {
@@ -35,13 +37,13 @@ export interface HasuraClient {
   exportMetadata(): Promise<{ resourceVersion: bigint; metadata: Metadata }>;
   /** Sends a command that changes metadata, fenced by the version it was planned on. Never sent twice. */
   write(command: Command, resourceVersion: bigint): Promise<unknown>;
+  /** What a refusal within an answer means; see `explainRefusal`. */
+  explain(refusal: Refusal, own?: string): AppError;
   /** `{version}` of GET /v1/version. */
   version(): Promise<string>;
-  /** Whether the metadata is consistent. */
-  isConsistent(): Promise<boolean>;
+  /** What is inconsistent. Costs nothing at Hasura when nothing is. */
+  inconsistencies(): Promise<InconsistentObject[]>;
 }
-
-const refusalSchema = z.looseObject({ code: z.string(), error: z.string(), path: z.string() });
 
 const exportSchema = z.looseObject({
   resource_version: z.unknown().transform((number) => BigInt(String(number))),
@@ -49,11 +51,11 @@ const exportSchema = z.looseObject({
 });
 
 const versionSchema = z.looseObject({ version: z.string() });
-const consistencySchema = z.looseObject({ is_consistent: z.boolean() });
+const consistencySchema = z.looseObject({ inconsistent_objects: z.array(z.unknown()) });
 
 /**
  * @throws from every call: AppError HASURA_UNAVAILABLE (no answer, or none of Hasura's own; a write may have been
- *   committed), HASURA_CONFLICT (the version moved), HASURA_REFUSED (with the `HasuraRefusal` as its cause)
+ *   committed), HASURA_CONFLICT (the version moved), `RefusedByHasura`
  */
 export function createHasuraClient(settings: HasuraSettings): HasuraClient {
   const headers = {
@@ -86,26 +88,31 @@ export function createHasuraClient(settings: HasuraSettings): HasuraClient {
       return check(versionSchema, await call(redact, `${settings.url}/v1/version`, { signal }))
         .version;
     },
-    async isConsistent() {
+    explain: (refusal, own) => explainRefusal(refusal, redact, own),
+    async inconsistencies() {
+      // The metadata API answers one call at a time; this path answers always, and without a secret.
+      const signal = AbortSignal.timeout(settings.timeoutMs);
+      if ((await textOf(`${settings.url}/healthz`, { signal })).text.trim() === "OK") return [];
       const answer = await read({ type: "get_inconsistent_metadata", args: {} });
-      return check(consistencySchema, answer).is_consistent;
+      return readInconsistencies(check(consistencySchema, answer).inconsistent_objects);
     },
   };
 }
 
 type Redact = HasuraSettings["redact"];
 
-async function call(redact: Redact, url: string, init: RequestInit): Promise<unknown> {
-  let status: number;
-  let text: string;
+async function textOf(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
   try {
     const response = await fetch(url, init);
-    status = response.status;
-    text = await response.text();
+    return { status: response.status, text: await response.text() };
   } catch (cause) {
     const timedOut = cause instanceof DOMException && cause.name === "TimeoutError";
     throw unavailable(timedOut ? "did not answer in time" : "could not be reached", cause);
   }
+}
+
+async function call(redact: Redact, url: string, init: RequestInit): Promise<unknown> {
+  const { status, text } = await textOf(url, init);
   const body = tryParse(text);
   if (status === 200 && body !== undefined) return body;
   const refusal = refusalSchema.safeParse(body);
@@ -114,27 +121,16 @@ async function call(redact: Redact, url: string, init: RequestInit): Promise<unk
   throw refused(redact, status, refusal.data);
 }
 
-function refused(redact: Redact, status: number, body: z.infer<typeof refusalSchema>): AppError {
-  const refusal: HasuraRefusal = {
-    status,
-    code: body.code,
-    path: body.path,
-    error: body.error,
-    internal: body.internal,
-  };
+function refused(redact: Redact, status: number, refusal: Refusal): AppError {
   if (status === 409)
     return new AppError(
       "HASURA_CONFLICT",
       "Hasura's metadata was changed by somebody else meanwhile.",
       { cause: refusal },
     );
-  if (body.code === "connection-not-established")
-    return unavailable("cannot reach the agent of this kind of source", refusal);
   if (status === 401)
     return unavailable("refused the admin secret: check HASURA_ADMIN_SECRET", refusal);
-  return new AppError("HASURA_REFUSED", `Hasura refused the change: ${redact(body.error)}`, {
-    cause: refusal,
-  });
+  return new RefusedByHasura(explainRefusal(refusal, redact), refusal);
 }
 
 function unavailable(what: string, cause?: unknown): AppError {

@@ -1,15 +1,7 @@
 import { canonical, stringifyLossless } from "./metadata.ts";
-import type { ObjectRef, Step } from "./plan.ts";
+import { kindName, type ObjectRef, objectName, type Step } from "./objects.ts";
 
-const SIGN = { add: "+", change: "~", remove: "-" } as const;
-
-const LABEL = { SOURCE: "source", TABLE: "table", SELECT_PERMISSION: "select permission" } as const;
-
-/** What an object is called in plans, logs and errors, e.g. `table healthcare_0_1a2b3c4d: DB.SCHEMA.VIEW`. */
-function objectName({ source, table, role }: ObjectRef): string {
-  const path = table === undefined ? source : `${source}: ${table.join(".")}`;
-  return role === undefined ? path : `${path} for role ${role}`;
-}
+const SIGN = { add: "+", change: "~", remove: "-", reload: "^" } as const;
 
 /** The plan as a person reads it: one line an object, and below it each member that differs. Holds no credentials. */
 export function planText(steps: readonly Step[]): string {
@@ -18,7 +10,7 @@ export function planText(steps: readonly Step[]): string {
 }
 
 function stepText(step: Step): string {
-  const head = `${SIGN[step.action]} ${LABEL[step.object.kind]} ${objectName(step.object)}`;
+  const head = `${SIGN[step.action]} ${kindName(step.object)} ${objectName(step.object)}`;
   // A connection's configuration can hold credentials; that it differs is enough to know.
   if (step.object.kind === "SOURCE") return head;
   const before = flatten(step.before);

@@ -36,8 +36,8 @@ export async function wantCombinedRole(
       data: { requestedAt: new Date() },
     });
     const claim = { namespace: "ROLE", name: role.name, purpose: "combinedRole" } as const;
-    const owner = { combinedRoleId: role.id };
-    if ((await claimNames(tx, { hasuraId, environment }, owner, [claim])).length > 0)
+    const owned = { ...claim, environment, combinedRoleId: role.id };
+    if ((await claimNames(tx, hasuraId, [owned])).length > 0)
       throw new AppError("NAME_TAKEN", `The role ${role.name} belongs to somebody else.`);
     if (role.state !== "UNWANTED") return role;
     return tx.combinedRole.update({ where: { id: role.id }, data: { state: "WANTED" } });

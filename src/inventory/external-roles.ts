@@ -53,10 +53,9 @@ export async function upsertExternalRole(
     if (row === null) throw new AppError("INTERNAL", "The role's row vanished.");
     const removed = row.removedAt !== null;
     if (!removed && componentKey(row.componentId) !== componentKey(componentId)) throw taken(role);
-    const claim = { namespace: "ROLE", name: role, purpose: "externalRole" } as const;
-    const owner = { externalRoleId: row.id };
-    const others = await claimNames(tx, { hasuraId, environment: ENVIRONMENT }, owner, [claim]);
-    if (others.length > 0) throw taken(role);
+    const name = { namespace: "ROLE", name: role, purpose: "externalRole" } as const;
+    const claim = { ...name, environment: ENVIRONMENT, externalRoleId: row.id };
+    if ((await claimNames(tx, hasuraId, [claim])).length > 0) throw taken(role);
     const before = await fieldsOf(tx, row.id);
     if (made === 0 && !removed && before.join(" ") === fields.join(" "))
       return { generation: await readGeneration(tx) };

@@ -12,11 +12,17 @@ export interface NameClaim {
   readonly purpose: string;
 }
 
-export interface NameOwner {
-  readonly portId?: string;
-  readonly sourceId?: string;
-  readonly externalRoleId?: string;
-  readonly combinedRoleId?: string;
+/** Who owns a name: one of these. */
+interface NameOwner {
+  readonly portId?: string | undefined;
+  readonly sourceId?: string | undefined;
+  readonly externalRoleId?: string | undefined;
+  readonly combinedRoleId?: string | undefined;
+}
+
+/** A claim and who makes it: a port, a source or a role. */
+export interface OwnedClaim extends NameClaim, NameOwner {
+  readonly environment: string;
 }
 
 /** A claimed name that somebody else owns. */
@@ -25,43 +31,43 @@ export interface TakenName extends NameClaim {
   readonly owner: string;
 }
 
-type Where = { hasuraId: string; environment: string };
-
 /**
- * Claims names for an owner; those it has already stay its own.
+ * Claims names for their owners; those they have already stay their own.
  * @returns the claims that somebody else owns; when there are any, the caller must roll back
  */
-export async function claimNames(
+export async function claimNames<Claim extends OwnedClaim>(
   tx: Tx,
-  { hasuraId, environment }: Where,
-  owner: NameOwner,
-  claims: readonly NameClaim[],
-): Promise<TakenName[]> {
+  hasuraId: string,
+  claims: readonly Claim[],
+): Promise<(TakenName & { readonly claim: Claim })[]> {
   await tx.ownedName.createMany({
-    // Sorted, so that two ports that claim overlapping names wait for one another instead of dead-locking.
+    // Sorted, so that two who claim overlapping names wait for one another instead of dead-locking.
     data: [...claims]
-      .sort((a, b) => (`${a.namespace} ${a.name}` < `${b.namespace} ${b.name}` ? -1 : 1))
-      .map((claim) => ({ hasuraId, environment, ...owner, ...claim })),
+      .sort((a, b) => (nameKey(a) < nameKey(b) ? -1 : 1))
+      .map(({ namespace, name, purpose, environment, ...owner }) => ({
+        ...{ hasuraId, namespace, name, purpose, environment, ...ownerOf(owner) },
+      })),
     skipDuplicates: true,
   });
-  return takenNames(tx, hasuraId, owner, claims);
+  // A name has one owner, and no id is that of two things.
+  const owners = claims.map((claim) => Object.values(ownerOf(claim)).find(Boolean) ?? null);
+  const rows = await tx.$queryRaw<(OwnedRow & { position: number })[]>`
+    SELECT claim.position::int AS position, ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
+    WHERE coalesce(n.port_id, n.source_id, n.external_role_id, n.combined_role_id)
+      IS DISTINCT FROM (${owners}::uuid[])[claim.position]
+    ORDER BY claim.position`;
+  return rows.flatMap(({ position, ...row }) => {
+    const claim = claims[position - 1];
+    return claim === undefined ? [] : [{ ...takenName(row, [claim]), claim }];
+  });
 }
 
-/** Which of these names somebody else owns. Records nothing. */
-async function takenNames(
-  db: DbOrTx,
-  hasuraId: string,
-  owner: NameOwner,
-  claims: readonly NameClaim[],
-): Promise<TakenName[]> {
-  const rows = await db.$queryRaw<OwnedRow[]>`
-    SELECT ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
-    WHERE n.port_id IS DISTINCT FROM ${owner.portId ?? null}::uuid
-      OR n.source_id IS DISTINCT FROM ${owner.sourceId ?? null}::uuid
-      OR n.external_role_id IS DISTINCT FROM ${owner.externalRoleId ?? null}::uuid
-      OR n.combined_role_id IS DISTINCT FROM ${owner.combinedRoleId ?? null}::uuid
-    ORDER BY n.namespace, n.name`;
-  return rows.map((row) => takenName(row, claims));
+function ownerOf({ portId, sourceId, externalRoleId, combinedRoleId }: NameOwner): NameOwner {
+  return { portId, sourceId, externalRoleId, combinedRoleId };
+}
+
+function nameKey({ namespace, name }: NameClaim): string {
+  return `${namespace} ${name}`;
 }
 
 /**
@@ -114,7 +120,8 @@ function ownedAmong(hasuraId: string, claims: readonly NameClaim[]): Prisma.Sql 
   const namespaces = claims.map(({ namespace }) => namespace);
   const names = claims.map(({ name }) => name);
   return Prisma.sql`
-    FROM unnest(${namespaces}::text[], ${names}::text[]) AS claim (namespace, name)
+    FROM unnest(${namespaces}::text[], ${names}::text[])
+      WITH ORDINALITY AS claim (namespace, name, position)
     JOIN owned_name n ON n.hasura_id = ${hasuraId}
       AND n.namespace = claim.namespace::"Namespace" AND n.name = claim.name
     LEFT JOIN output_port p ON p.id = n.port_id
@@ -135,17 +142,18 @@ function takenName(row: OwnedRow, claims: readonly NameClaim[]): TakenName {
   };
 }
 
-/** Gives up a port's names except the claims to keep. */
+/** Gives up the ports' names except those to keep. @returns how many */
 export async function keepOnlyNames(
   tx: Tx,
-  portId: string,
-  keep: readonly Pick<NameClaim, "namespace" | "name">[],
+  portIds: readonly string[],
+  keep: readonly (Pick<NameClaim, "namespace" | "name"> & { readonly portId: string })[],
 ): Promise<number> {
-  const { count } = await tx.ownedName.deleteMany({
-    where: {
-      portId,
-      NOT: { OR: keep.map(({ namespace, name }) => ({ namespace, name })) },
-    },
-  });
-  return count;
+  return await tx.$executeRaw`
+    DELETE FROM owned_name n
+    WHERE n.port_id = ANY(${[...portIds]}::uuid[])
+      AND (n.port_id, n.namespace::text, n.name) NOT IN (
+        SELECT * FROM unnest(
+          ${keep.map(({ portId }) => portId)}::uuid[],
+          ${keep.map(({ namespace }) => namespace)}::text[],
+          ${keep.map(({ name }) => name)}::text[]))`;
 }

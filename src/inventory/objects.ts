@@ -9,45 +9,62 @@ export interface ObjectRecord {
   readonly key: string;
 }
 
-export async function portObjects(db: DbOrTx, portId: string): Promise<ManagedObject[]> {
+export async function objectsOfPorts(
+  db: DbOrTx,
+  portIds: readonly string[],
+): Promise<ManagedObject[]> {
   return db.managedObject.findMany({
-    where: { portId },
+    where: { portId: { in: [...portIds] } },
     orderBy: [{ kind: "asc" }, { key: "asc" }],
   });
 }
 
-/** Records objects as intended; those known already stay as they are. */
-export async function intendObjects(
-  tx: DbOrTx,
-  where: { hasuraId: string; environment: string; portId?: string; sourceId: string },
-  objects: readonly ObjectRecord[],
-): Promise<void> {
-  await tx.managedObject.createMany({
-    data: objects.map((object) => ({ ...where, ...object })),
-    skipDuplicates: true,
-  });
+/** An object that is meant to be made, and whose it is: a source belongs to no port. */
+export interface IntendedObject extends ObjectRecord {
+  readonly hasuraId: string;
+  readonly environment: string;
+  readonly portId?: string;
+  readonly sourceId: string;
 }
 
+/** Records objects as intended; those known already stay as they are. */
+export async function intendObjects(tx: DbOrTx, objects: readonly IntendedObject[]): Promise<void> {
+  await tx.managedObject.createMany({ data: [...objects], skipDuplicates: true });
+}
+
+/** Hasura was seen to hold them. */
 export async function confirmObjects(
   tx: Tx,
   hasuraId: string,
   objects: readonly ObjectRecord[],
 ): Promise<void> {
-  await tx.managedObject.updateMany({
-    where: { hasuraId, OR: objects.map(({ kind, key }) => ({ kind, key })), confirmedAt: null },
-    data: { confirmedAt: new Date() },
-  });
+  await tx.$executeRaw`
+    UPDATE managed_object SET confirmed_at = now()
+    FROM unnest(${kinds(objects)}::text[], ${keys(objects)}::text[]) AS o (kind, key)
+    WHERE hasura_id = ${hasuraId} AND managed_object.kind = o.kind::"ObjectKind"
+      AND managed_object.key = o.key AND confirmed_at IS NULL`;
 }
 
-export async function forgetObjects(
+/** Forgets all objects of the ports except these. */
+export async function keepOnlyObjects(
   tx: Tx,
   hasuraId: string,
+  portIds: readonly string[],
   objects: readonly ObjectRecord[],
 ): Promise<void> {
-  if (objects.length === 0) return;
-  await tx.managedObject.deleteMany({
-    where: { hasuraId, OR: objects.map(({ kind, key }) => ({ kind, key })) },
-  });
+  await tx.$executeRaw`
+    DELETE FROM managed_object
+    WHERE hasura_id = ${hasuraId} AND port_id = ANY(${[...portIds]}::uuid[])
+      AND (kind::text, key) NOT IN (
+        SELECT * FROM unnest(${kinds(objects)}::text[], ${keys(objects)}::text[]))`;
+}
+
+function kinds(objects: readonly ObjectRecord[]): string[] {
+  return objects.map(({ kind }) => kind);
+}
+
+function keys(objects: readonly ObjectRecord[]): string[] {
+  return objects.map(({ key }) => key);
 }
 
 const objectKeySchema = z.union([
@@ -57,17 +74,11 @@ const objectKeySchema = z.union([
 ]);
 
 /** What a record's key names in Hasura. */
-export function readObjectKey(record: ObjectRecord): {
-  kind: ObjectKind;
+export function readObjectKey({ key }: ObjectRecord): {
   source: string;
-  table?: string[];
-  role?: string;
+  table: string[];
+  role: string;
 } {
-  const [source, table, role] = objectKeySchema.parse(JSON.parse(record.key));
-  return {
-    kind: record.kind,
-    source,
-    ...(table === undefined ? {} : { table }),
-    ...(role === undefined ? {} : { role }),
-  };
+  const [source, table = [], role = ""] = objectKeySchema.parse(JSON.parse(key));
+  return { source, table, role };
 }

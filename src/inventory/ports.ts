@@ -42,6 +42,14 @@ export async function lockPort(tx: Tx, identity: PortIdentity): Promise<OutputPo
   return id === undefined ? null : tx.outputPort.findUniqueOrThrow({ where: { id } });
 }
 
+/** The ports' rows, locked until the transaction ends. */
+export async function lockPorts(tx: Tx, ids: readonly string[]): Promise<OutputPort[]> {
+  // In one order, so that two who lock several wait for one another instead of dead-locking.
+  await tx.$queryRaw`
+    SELECT id FROM output_port WHERE id = ANY(${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
+  return tx.outputPort.findMany({ where: { id: { in: [...ids] } } });
+}
+
 /** The port of that URN; without an environment the only one. */
 export async function findPort(
   db: DbOrTx,
@@ -81,21 +89,63 @@ export async function acceptRevision(
   });
 }
 
+export interface ConditionState {
+  readonly type: ConditionType;
+  readonly status: ConditionStatus;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Says what can be said of ports now. `since` is when the status was reached, not when it was last confirmed. */
+export async function setConditions(
+  tx: DbOrTx,
+  states: readonly (ConditionState & { readonly portId: string })[],
+): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO condition AS known (port_id, type, status, reason, message)
+    SELECT s."portId", s.type::"ConditionType", s.status::"ConditionStatus", s.reason, s.message
+    FROM jsonb_to_recordset(${JSON.stringify(states)}::jsonb)
+      AS s ("portId" uuid, type text, status text, reason text, message text)
+    ON CONFLICT (port_id, type) DO UPDATE SET
+      since = CASE WHEN known.status = excluded.status THEN known.since ELSE now() END,
+      status = excluded.status, reason = excluded.reason, message = excluded.message`;
+}
+
 export async function setCondition(
   tx: DbOrTx,
   portId: string,
   type: ConditionType,
   state: { status: ConditionStatus; reason: string; message: string },
 ): Promise<void> {
-  const where = { portId_type: { portId, type } };
-  const before = await tx.condition.findUnique({ where });
-  // `since` is when the status was reached, not when it was last confirmed.
-  const since = before?.status === state.status ? {} : { since: new Date() };
-  await tx.condition.upsert({
-    where,
-    create: { portId, type, ...state },
-    update: { ...state, ...since },
-  });
+  await setConditions(tx, [{ portId, type, ...state }]);
+}
+
+/** Notes which revision Hasura holds of each port now. */
+export async function markApplied(
+  tx: Tx,
+  applied: readonly { readonly portId: string; readonly revision: number }[],
+): Promise<void> {
+  const ids = applied.map(({ portId }) => portId);
+  const numbers = applied.map(({ revision }) => revision);
+  await tx.$executeRaw`
+    UPDATE output_port SET phase = 'ACTIVE', applied_revision = a.number, updated_at = now()
+    FROM unnest(${ids}::uuid[], ${numbers}::int[]) AS a (port_id, number)
+    WHERE output_port.id = a.port_id`;
+  await tx.$executeRaw`
+    UPDATE revision SET applied_at = now()
+    FROM unnest(${ids}::uuid[], ${numbers}::int[]) AS a (port_id, number)
+    WHERE revision.port_id = a.port_id AND revision.number = a.number`;
+}
+
+/** Keeps what the Marketplace shows of ports. */
+export async function setPublicInfo(
+  tx: Tx,
+  infos: readonly { readonly portId: string; readonly publicInfo: unknown }[],
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE output_port SET public_info = i."publicInfo", updated_at = now()
+    FROM jsonb_to_recordset(${JSON.stringify(infos)}::jsonb) AS i ("portId" uuid, "publicInfo" jsonb)
+    WHERE output_port.id = i."portId"`;
 }
 
 function facts(

@@ -23,13 +23,30 @@ export async function readRevision(
   number: number | null,
 ): Promise<StoredRevision | null> {
   if (number === null) return null;
-  const row = await db.revision.findUnique({ where: { portId_number: { portId, number } } });
-  if (row === null) return null;
-  return {
-    number,
-    spec: portSpecSchema.parse(row.spec),
-    resolved: row.resolved === null ? null : resolvedSchema.parse(row.resolved),
-  };
+  const [revision] = await readRevisions(db, [{ portId, number }]);
+  return revision ?? null;
+}
+
+/** Those of the revisions that there are, in no order. */
+export async function readRevisions(
+  db: DbOrTx,
+  wanted: readonly { readonly portId: string; readonly number: number }[],
+): Promise<(StoredRevision & { readonly portId: string; readonly sourceId: string | null })[]> {
+  const numbers = new Set(wanted.map(({ portId, number }) => `${portId} ${number}`));
+  const rows = await db.revision.findMany({
+    where: {
+      portId: { in: [...new Set(wanted.map(({ portId }) => portId))] },
+      number: { in: [...new Set(wanted.map(({ number }) => number))] },
+    },
+    select: { portId: true, number: true, spec: true, resolved: true, sourceId: true },
+  });
+  return rows
+    .filter(({ portId, number }) => numbers.has(`${portId} ${number}`))
+    .map(({ spec, resolved, ...row }) => ({
+      ...row,
+      spec: portSpecSchema.parse(spec),
+      resolved: resolved === null ? null : resolvedSchema.parse(resolved),
+    }));
 }
 
 /** Records a revision under the next number of its port. */
@@ -44,15 +61,19 @@ export async function addRevision(
   return number;
 }
 
-export async function resolveRevision(
-  tx: DbOrTx,
-  portId: string,
-  number: number,
-  resolved: ResolvedRevision,
-  sourceId: string,
+/** Records what revisions came to when they were carried out. */
+export async function resolveRevisions(
+  tx: Tx,
+  rows: readonly {
+    readonly portId: string;
+    readonly number: number;
+    readonly resolved: ResolvedRevision;
+    readonly sourceId: string;
+  }[],
 ): Promise<void> {
-  await tx.revision.update({
-    where: { portId_number: { portId, number } },
-    data: { resolved, sourceId },
-  });
+  await tx.$executeRaw`
+    UPDATE revision SET resolved = r.resolved, source_id = r."sourceId"
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      AS r ("portId" uuid, number int, resolved jsonb, "sourceId" uuid)
+    WHERE revision.port_id = r."portId" AND revision.number = r.number`;
 }

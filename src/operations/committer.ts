@@ -3,28 +3,43 @@
  * left, and lets go. PostgreSQL frees the lock of a process that dies.
  */
 import { Client } from "pg";
-import { nextToCommit } from "../inventory/operations.ts";
+import { dueToCommit } from "../inventory/operations.ts";
+import { brokenSources } from "../inventory/sources.ts";
+import { commitBatch } from "./batch.ts";
 import { carryOut } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
-import { provision } from "./provision.ts";
-import { unprovision } from "./unprovision.ts";
+import { reconcile } from "./reconcile.ts";
+import { probeSources } from "./source-health.ts";
 
 /** First half of the lock's key; the second is the Hasura's. */
 const COMMITTER_LOCK = 7_206;
 
+/** The most operations in one batch: a rebuild in Hasura is shared by as many, and a failure concerns as few. */
+const BATCH_MAX = 100;
+
 /**
  * Works off what waits for this Hasura, if nobody else does.
- * @param stopping when aborted, the operation at hand is the last
+ * @param stopping when aborted, the batch at hand is the last
  */
 export async function commitWaiting(ctx: OperationsContext, stopping: AbortSignal): Promise<void> {
   // Whoever was turned away relies on the holder: so it looks again after it let go.
-  while (!stopping.aborted && (await nextToCommit(ctx.db, ctx.hasuraId)) !== null)
+  while (!stopping.aborted && (await isSomethingDue(ctx)))
     if (!(await commitUnderLock(ctx, stopping))) return;
+}
+
+async function isSomethingDue(ctx: OperationsContext): Promise<boolean> {
+  return (
+    (await dueToCommit(ctx.db, ctx.hasuraId, 1)).length > 0 ||
+    (ctx.hasuraWrites && (await brokenSources(ctx.db, ctx.hasuraId)).length > 0)
+  );
 }
 
 /** @returns whether the lock was free */
 async function commitUnderLock(ctx: OperationsContext, stopping: AbortSignal): Promise<boolean> {
-  const lock = new Client({ connectionString: ctx.databaseUrl });
+  const lock = new Client({
+    connectionString: ctx.databaseUrl,
+    application_name: "portcullis-committer",
+  });
   let lost = false;
   lock.on("error", () => {
     lost = true;
@@ -36,14 +51,27 @@ async function commitUnderLock(ctx: OperationsContext, stopping: AbortSignal): P
       ctx.hasuraId,
     ]);
     if (rows[0]?.held !== true) return false;
-    while (!lost && !stopping.aborted) {
-      const operation = await nextToCommit(ctx.db, ctx.hasuraId);
-      if (operation === null) break;
-      const run = operation.kind === "PROVISION" ? provision : unprovision;
-      await carryOut(ctx, operation, run);
-    }
+    await workOff(ctx, () => lost || stopping.aborted);
     return true;
   } finally {
     await lock.end().catch(() => undefined);
   }
+}
+
+async function workOff(ctx: OperationsContext, isOver: () => boolean): Promise<void> {
+  let most = BATCH_MAX;
+  while (!isOver()) {
+    const due = await dueToCommit(ctx.db, ctx.hasuraId, most);
+    const [first] = due;
+    if (first === undefined) break;
+    if (first.kind === "RECONCILE") {
+      await carryOut(ctx, first, reconcile);
+      continue;
+    }
+    const batch = due.filter(({ kind }) => kind !== "RECONCILE");
+    const left = await commitBatch(ctx, batch);
+    // What does not fit into a write is not looked at again and again: the next batch is as large as this one's part.
+    most = left > 0 ? Math.max(1, batch.length - left) : BATCH_MAX;
+  }
+  if (!isOver()) await probeSources(ctx);
 }

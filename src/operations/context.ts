@@ -13,6 +13,14 @@ export interface OperationsContext {
   readonly log: Logger;
   readonly hasura: HasuraClient;
   readonly hasuraId: string;
+  /** `false`: nothing is written to Hasura; what would have to be waits. */
+  readonly hasuraWrites: boolean;
+  /** Whether a batch may be written as one `replace_metadata` where that is safe and cheaper. */
+  readonly hasuraReplace: boolean;
+  /** How long one bulk should take at most, in milliseconds; one port is written however long it takes. */
+  readonly commitMaxMs: number;
+  /** What a scheduled reconcile does with the differences it finds. */
+  readonly reconcileMode: "report" | "repair";
   readonly inspector: SourceInspector;
   readonly sourceSettings: SourceSettings;
   /** `declared`: aggregates are permitted for ports whose descriptor names them. */
@@ -20,5 +28,7 @@ export interface OperationsContext {
   readonly publicUrl: string | null;
   /** How long an operation may go on being tried, in milliseconds. */
   readonly deadlineMs: (kind: OperationKind) => number;
+  /** For how many days ended operations are kept. */
+  readonly retentionDays: number;
   readonly ended: EndedSignal;
 }

@@ -1,192 +1,317 @@
-/** Making Hasura agree for one port: export, plan, record what is intended, write, and again until the plan is empty. */
+/**
+ * Making Hasura agree for several ports at once: look, plan, record what is intended, write, and again until the plan is
+ * empty. A write is never sent twice: after a lost answer it is looked what became of it.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
-import { problemText } from "../domain/problem-text.ts";
-import { AppError } from "../errors.ts";
-import type { HasuraClient } from "../hasura/client.ts";
-import type { DesiredObjects } from "../hasura/desired.ts";
-import { findSource } from "../hasura/metadata.ts";
+import { AppError, toAppError } from "../errors.ts";
+import { type Costs, learnCosts } from "../hasura/cost.ts";
+import { brokenSource } from "../hasura/inconsistencies.ts";
+import { objectKey, refsOf, type Step } from "../hasura/objects.ts";
+import { type BatchPlan, type Item, planBatch } from "../hasura/plan.ts";
+import { planText } from "../hasura/plan-text.ts";
+import type { Tx } from "../inventory/db.ts";
+import type { LogLevel } from "../inventory/generated/client.ts";
+import { lastWrites, notePendingWrite, pendingWrite } from "../inventory/hasuras.ts";
+import { type IntendedObject, intendObjects } from "../inventory/objects.ts";
+import { outOfTime } from "./carry-out.ts";
 import {
-  bulkOf,
-  type OwnedObject,
-  objectKey,
-  type Plan,
-  type PortChange,
-  plan,
-  refsOf,
-} from "../hasura/plan.ts";
-import { planView } from "../hasura/plan-text.ts";
-import type { DbOrTx } from "../inventory/db.ts";
-import type { Operation, OutputPort, Prisma } from "../inventory/generated/client.ts";
-import { intendObjects, portObjects, readObjectKey } from "../inventory/objects.ts";
-import { keepFirstPlan, logOperation } from "../inventory/operations.ts";
-import { sourcesUsedByOthers } from "../inventory/sources.ts";
-import { kindOf } from "../sources/sources.ts";
+  type KnownChange,
+  portChanges,
+  type SeenHasura,
+  seeHasura,
+  type WantedPort,
+} from "./changes.ts";
+import { chooseWrite } from "./choose-write.ts";
 import type { OperationsContext } from "./context.ts";
+import { dropEmptySource } from "./drop-source.ts";
+import { fence, sendWrite } from "./send-write.ts";
+import { noteSources } from "./source-health.ts";
 
-/** What a port is to be in Hasura; null when it is to be gone. */
-export interface Wanted {
-  readonly objects: DesiredObjects;
-  readonly sourceId: string;
-}
+/** Tells whoever asked what happens. */
+export type Say = (level: LogLevel, phase: string, message: string) => void;
 
-/** Rounds of plan and write, each after somebody else's write or a lost answer. */
-const ROUNDS = 5;
-
-/** What Hasura was found to hold after the last round. */
-export interface Converged {
-  readonly change: PortChange;
-  /** Names of our sources that this port no longer needs and that Hasura no longer has. */
-  readonly goneSources: readonly string[];
+export interface Member extends WantedPort {
+  readonly say: Say;
+  /** After this no other round begins for it. */
+  readonly deadlineAt: Date;
 }
 
 /**
- * @throws AppError HASURA_REFUSED (by Hasura, or by us because it would touch what is not ours), HASURA_UNAVAILABLE,
- *   HASURA_CONFLICT when others keep on writing
+ * Asked in the transaction before each write which of these ports are still wanted; what happened so far can be kept in
+ * it, and with the first write the plan.
  */
+export type Claim = (
+  tx: Tx,
+  ids: readonly string[],
+  steps: ReadonlyMap<string, readonly Step[]>,
+) => Promise<ReadonlySet<string>>;
+
+/** `null`: Hasura agrees. An error: it does not. `withdrawn`: nobody wants it any more, and nothing was written. */
+export type Outcome = null | AppError | "withdrawn";
+
+export interface Converged {
+  /** By port. A port without an outcome did not fit in and has to come again. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** Names of sources of ours that these ports no longer need and that Hasura does not have. */
+  readonly goneSources: ReadonlySet<string>;
+}
+
+/** Rounds that end in trouble: somebody else's write, a lost answer, an instance of Hasura that lags. */
+const TROUBLED_ROUNDS = 5;
+/** Rounds in all: ports that are refused, and changes that take more than one write. */
+const ROUNDS = 25;
+
+interface State {
+  readonly ctx: OperationsContext;
+  readonly claim: Claim;
+  readonly costs: Costs;
+  readonly pending: Map<string, Member>;
+  readonly outcomes: Map<string, Outcome>;
+  readonly goneSources: Set<string>;
+  /** Sources that were added for several ports, before any of these was known to hold. */
+  readonly added: Map<string, { readonly sourceKind: string; readonly ports: readonly string[] }>;
+  /** Whether a `replace_metadata` was refused for something that is none of these ports' fault. */
+  replaceRefused: boolean;
+  trouble: AppError | null;
+  troubles: number;
+}
+
+/** Never throws for what Hasura does: that is in the outcomes. */
 export async function converge(
   ctx: OperationsContext,
-  operation: Operation,
-  port: OutputPort,
-  wanted: Wanted | null,
+  members: readonly Member[],
+  claim: Claim,
 ): Promise<Converged> {
-  let trouble: unknown;
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const change = await portChange(ctx.db, port, wanted);
-    // Nothing of it was ever meant for Hasura: it can go although Hasura is away.
-    if (wanted === null && change.owned.length === 0) return { change, goneSources: [] };
-    const { resourceVersion, metadata } = await ctx.hasura.exportMetadata();
-    const planned = plan(metadata, change);
-    await recordPlan(ctx, operation, planned, round);
-    if (planned.steps.length > 0) {
-      if (wanted !== null) await intend(ctx, port, wanted);
-      trouble = await write(ctx, operation, planned, resourceVersion);
-      if (trouble !== undefined) continue;
-    }
-    const dropped = planned.steps.filter(
-      ({ action, object }) => action === "remove" && object.kind === "SOURCE",
-    );
-    const left = new Set(dropped.map(({ object }) => object.source));
-    const kept = wanted?.objects.source.name;
-    const goneSources = change.owned
-      .filter(({ kind, source }) => kind === "SOURCE" && source !== kept)
-      .map(({ source }) => source)
-      .filter((name) => left.has(name) || findSource(metadata, name) === undefined);
-    return { change, goneSources };
-  }
-  throw trouble;
-}
-
-/** What a plan is made from, for a port as the inventory knows it. */
-export async function portChange(
-  db: DbOrTx,
-  port: Pick<OutputPort, "id" | "environment" | "componentId">,
-  wanted: Wanted | null,
-): Promise<PortChange> {
-  const objects = await portObjects(db, port.id);
-  const sourceIds = new Set(objects.flatMap(({ sourceId }) => sourceId ?? []));
-  if (wanted !== null) sourceIds.add(wanted.sourceId);
-  const sources = await db.source.findMany({
-    where: { id: { in: [...sourceIds] } },
-    include: { objects: { where: { kind: "SOURCE" } } },
-  });
-  const shared = await sourcesUsedByOthers(db, [...sourceIds], port.id);
-  const owned = [...sources.flatMap((source) => source.objects), ...objects].map(
-    (object): OwnedObject => {
-      const source = sources.find(({ id }) => id === object.sourceId);
-      const sourceKind = kindOf({ kind: source?.kind as "snowflake" }).hasuraKind;
-      return {
-        ...readObjectKey(object),
-        sourceKind,
-        confirmed: object.confirmedAt !== null,
-      };
-    },
-  );
-  return {
-    environment: port.environment,
-    componentId: port.componentId,
-    desired: wanted?.objects ?? null,
-    owned,
-    sharedSources: new Set(sources.filter(({ id }) => shared.has(id)).map(({ name }) => name)),
+  const state: State = {
+    ctx,
+    claim,
+    costs: learnCosts(await lastWrites(ctx.db, ctx.hasuraId)),
+    pending: new Map(members.map((member) => [member.port.id, member])),
+    outcomes: new Map(),
+    goneSources: new Set(),
+    added: new Map(),
+    replaceRefused: false,
+    trouble: null,
+    troubles: 0,
   };
-}
-
-async function recordPlan(
-  ctx: OperationsContext,
-  { token }: Operation,
-  planned: Plan,
-  round: number,
-): Promise<void> {
-  if (planned.refusals.length > 0)
-    throw new AppError(
-      "HASURA_REFUSED",
-      "The change would touch objects in Hasura that are not ours; nothing was written.",
-      { problems: planned.refusals },
-    );
-  const view = planView(planned.steps);
-  if (round === 0) await keepFirstPlan(ctx.db, token, view as unknown as Prisma.InputJsonValue);
-  const message =
-    planned.steps.length === 0
-      ? "Hasura holds what was asked for; nothing to write."
-      : `Planned ${planned.steps.length} step(s):\n${view.text}`;
-  await logOperation(ctx.db, token, "INFO", "plan", message);
-}
-
-async function intend(ctx: OperationsContext, port: OutputPort, wanted: Wanted): Promise<void> {
-  const { hasuraId, environment, id: portId } = port;
-  const records = refsOf(wanted.objects).map((ref) => ({ kind: ref.kind, key: objectKey(ref) }));
-  const [source, ...own] = records;
-  const where = { hasuraId, environment, sourceId: wanted.sourceId };
-  if (source !== undefined) await intendObjects(ctx.db, where, [source]);
-  await intendObjects(ctx.db, { ...where, portId }, own);
-}
-
-/** @returns the trouble after which it is worth planning again, or undefined when it was written */
-async function write(
-  ctx: OperationsContext,
-  { token }: Operation,
-  planned: Plan,
-  resourceVersion: bigint,
-): Promise<AppError | undefined> {
-  const began = performance.now();
   try {
-    await ctx.hasura.write(bulkOf(planned.steps), resourceVersion);
-    const took = Math.round(performance.now() - began);
-    await logOperation(ctx.db, token, "INFO", "apply", `Hasura took the change in ${took} ms.`);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    if (error.code === "HASURA_CONFLICT") {
-      await logOperation(
-        ctx.db,
-        token,
-        "INFO",
-        "apply",
-        `${problemText({ path: "", message: error.message })} Planning again.`,
-      );
-      await sleep(50 + Math.random() * 200);
-      return error;
+    for (let round = 0; state.pending.size > 0 && round < ROUNDS; round += 1) {
+      await goRound(state);
+      if (state.troubles >= TROUBLED_ROUNDS) break;
     }
-    if (error.code !== "HASURA_UNAVAILABLE") throw error;
-    const message = `${error.message} Looking whether the change was made.`;
-    await logOperation(ctx.db, token, "WARNING", "apply", message);
-    await awaitLostWrite(ctx.hasura, resourceVersion, performance.now() - began);
-    return error;
+  } catch (error) {
+    state.trouble = toAppError(error);
+  }
+  const left =
+    state.trouble ??
+    new AppError("HASURA_CONFLICT", "Hasura's metadata did not come to rest; others change it.");
+  for (const id of state.pending.keys()) state.outcomes.set(id, left);
+  await dropStrays(state);
+  return state;
+}
+
+async function goRound(state: State): Promise<void> {
+  const { ctx } = state;
+  settleOverdue(state);
+  const changes = await portChanges(ctx.db, [...state.pending.values()]);
+  // Nothing of it was ever meant for Hasura: it can go although Hasura is away.
+  for (const { id, desired, owned } of changes)
+    if (desired === null && owned.length === 0) settle(state, id, null);
+  const open = changes.filter(({ id }) => state.pending.has(id));
+  if (open.length === 0) return;
+  const seen = await seeHasura(ctx);
+  await noteSources(
+    ctx,
+    open.flatMap(({ sources }) => sources),
+    seen.inconsistent,
+  );
+  noteAbsent(state, open, seen);
+  const able = withoutWaiting(state, open, seen);
+  const planned = planBatch(seen, able);
+  tell(state, planned);
+  for (const [id, problems] of planned.refused)
+    settle(
+      state,
+      id,
+      new AppError(
+        "HASURA_REFUSED",
+        "The change would touch objects in Hasura that are not ours; nothing was written.",
+        { problems },
+      ),
+    );
+  // While an earlier write may still come, what is there now proves nothing.
+  const unsure = (await pendingWrite(ctx.db, ctx.hasuraId)) === seen.resourceVersion;
+  if (!unsure) for (const id of planned.agreed) settle(state, id, null);
+  if (planned.items.length > 0 || (unsure && planned.agreed.size > 0))
+    await write(state, seen, able, planned);
+}
+
+function settleOverdue(state: State): void {
+  for (const [id, { deadlineAt }] of state.pending)
+    if (deadlineAt.getTime() < Date.now()) settle(state, id, outOfTime(state.trouble?.message));
+}
+
+function settle({ pending, outcomes }: State, id: string, outcome: Outcome): void {
+  if (pending.delete(id)) outcomes.set(id, outcome);
+}
+
+/** A port whose source Hasura could not use a moment ago waits until it is worth trying again. */
+function withoutWaiting(
+  state: State,
+  changes: readonly KnownChange[],
+  { inconsistent }: SeenHasura,
+): KnownChange[] {
+  return changes.filter(({ id, desired, sources }) => {
+    if (desired === null || brokenSource(inconsistent, desired.source.name) === undefined)
+      return true;
+    const source = sources.find(({ name }) => name === desired.source.name);
+    if (source?.probeAt == null || source.probes === 0 || source.probeAt <= new Date()) return true;
+    settle(
+      state,
+      id,
+      new AppError(
+        "SOURCE_UNAVAILABLE",
+        `Hasura cannot use the source ${desired.source.name}: ${source.brokenReason}`,
+      ),
+    );
+    return false;
+  });
+}
+
+function tell({ pending }: State, { steps }: BatchPlan): void {
+  for (const [id, each] of steps)
+    pending
+      .get(id)
+      ?.say(
+        "INFO",
+        "plan",
+        each.length === 0
+          ? "Hasura holds what was asked for; nothing to write."
+          : `Planned ${each.length} step(s):\n${planText(each)}`,
+      );
+}
+
+async function write(
+  state: State,
+  seen: SeenHasura,
+  changes: readonly KnownChange[],
+  planned: BatchPlan,
+): Promise<void> {
+  const { ctx, pending } = state;
+  if (!ctx.hasuraWrites) {
+    const frozen = new AppError(
+      "HASURA_FROZEN",
+      "Writes to Hasura are switched off (HASURA_WRITES=off).",
+    );
+    for (const id of pending.keys()) settle(state, id, frozen);
+    return;
+  }
+  if (planned.items.length === 0) return trying(state, () => fence(ctx, seen));
+  const chosen = chooseWrite(ctx, seen, planned, state);
+  for (const id of chosen.left) pending.delete(id);
+  const items = await prepare(state, seen, changes, planned, chosen.items);
+  if (items.length === 0) return;
+  const writing = { ...chosen, items };
+  sayAll(state, items, "INFO", chosen.reason);
+  await trying(state, async () => {
+    const { refused, held, troubled } = await sendWrite(ctx, seen, writing);
+    state.replaceRefused ||= troubled?.code === "HASURA_REFUSED";
+    for (const [id, error] of refused) settle(state, id, error);
+    noteSourceSteps(state, held);
+    if (troubled !== null) throw troubled;
+    for (const id of portsOf(items)) if (!planned.later.has(id)) settle(state, id, null);
+  });
+}
+
+/** @returns the items that are still wanted; they are recorded as intended, and that a write is on its way */
+async function prepare(
+  state: State,
+  seen: SeenHasura,
+  changes: readonly KnownChange[],
+  planned: BatchPlan,
+  items: readonly Item[],
+): Promise<Item[]> {
+  const { ctx, claim, pending } = state;
+  const wanted = await ctx.db.$transaction(async (tx) => {
+    const ids = portsOf(items);
+    const still = await claim(tx, ids, planned.steps);
+    await intendObjects(tx, intended(changes, pending, still));
+    await notePendingWrite(tx, ctx.hasuraId, seen.resourceVersion);
+    return still;
+  });
+  for (const id of portsOf(items)) if (!wanted.has(id)) settle(state, id, "withdrawn");
+  return items.filter(({ ports }) => ports.some((id) => wanted.has(id)));
+}
+
+/** A port's source is recorded too, without the port: others may share it. */
+function intended(
+  changes: readonly KnownChange[],
+  members: ReadonlyMap<string, Member>,
+  ids: ReadonlySet<string>,
+): IntendedObject[] {
+  return changes.flatMap(({ id, desired }): IntendedObject[] => {
+    const member = members.get(id);
+    if (desired === null || member?.wanted == null || !ids.has(id)) return [];
+    const { hasuraId, environment } = member.port;
+    const where = { hasuraId, environment, sourceId: member.wanted.sourceId };
+    return refsOf(desired).map((ref) => ({
+      ...where,
+      ...(ref.kind === "SOURCE" ? {} : { portId: id }),
+      kind: ref.kind,
+      key: objectKey(ref),
+    }));
+  });
+}
+
+/** Sources of ours that nobody needs and that are not there: somebody removed them, or an answer was lost. */
+function noteAbsent(state: State, changes: readonly KnownChange[], { index }: SeenHasura): void {
+  const kept = new Set(changes.flatMap(({ desired }) => desired?.source.name ?? []));
+  for (const { owned, sharedSources } of changes)
+    for (const { kind, source } of owned)
+      if (kind === "SOURCE" && !kept.has(source) && !sharedSources.has(source))
+        if (index.source(source) === undefined) state.goneSources.add(source);
+}
+
+/** Remembers sources that were added for several ports, and that sources are gone. */
+function noteSourceSteps({ added, goneSources }: State, held: readonly Item[]): void {
+  for (const { ports, steps } of held)
+    for (const step of steps) {
+      if (step.object.kind !== "SOURCE") continue;
+      if (step.action === "remove") goneSources.add(step.object.source);
+      if (step.action === "add" && ports.length > 1)
+        added.set(step.object.source, { sourceKind: step.object.sourceKind, ports });
+    }
+}
+
+/** A source whose ports were all refused is not left behind. */
+async function dropStrays({ ctx, added, outcomes, goneSources }: State): Promise<void> {
+  for (const [name, { sourceKind, ports }] of added)
+    if (ports.every((id) => outcomes.get(id) != null))
+      if (await dropEmptySource(ctx, { name, sourceKind })) goneSources.add(name);
+}
+
+/** Runs what writes; trouble after which it is worth planning again is counted. */
+async function trying(state: State, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const known = toAppError(error);
+    if (known.code === "INTERNAL") throw error;
+    state.trouble = known;
+    state.troubles += 1;
+    const lost = known.code === "HASURA_UNAVAILABLE";
+    const next = lost ? "Looking whether the change was made" : "Planning again";
+    for (const { say } of state.pending.values())
+      say(lost ? "WARNING" : "INFO", "apply", `${known.message} ${next}.`);
+    // Jitter, so that writers that met do not meet again.
+    await sleep(50 + Math.random() * 200);
   }
 }
 
-/**
- * After an answer that never came: waits until the version moves, or until the write has had as long again. A write
- * that comes later still is fenced by the version it was planned on.
- */
-async function awaitLostWrite(
-  hasura: HasuraClient,
-  resourceVersion: bigint,
-  tookMs: number,
-): Promise<void> {
-  const until = performance.now() + tookMs;
-  do {
-    const { resourceVersion: now } = await hasura.exportMetadata();
-    if (now !== resourceVersion) return;
-    await sleep(Math.min(1_000, Math.max(50, tookMs / 10)));
-  } while (performance.now() < until);
+function portsOf(items: readonly Item[]): string[] {
+  return [...new Set(items.flatMap(({ ports }) => ports))];
+}
+
+function sayAll(state: State, items: readonly Item[], level: LogLevel, message: string): void {
+  for (const id of portsOf(items)) state.pending.get(id)?.say(level, "apply", message);
 }

@@ -10,15 +10,17 @@ export interface HasuraStatus {
   readonly consistent: boolean | null;
   /** Why it is not reachable. */
   readonly message: string | null;
+  /** Whether anything is written to it. */
+  readonly writes: boolean;
 }
 
 /** Asks Hasura how it is, now. Never throws for what Hasura does. */
 export async function hasuraStatus(ctx: OperationsContext): Promise<HasuraStatus> {
-  const known = { id: ctx.hasuraId, url: ctx.hasura.url };
+  const known = { id: ctx.hasuraId, url: ctx.hasura.url, writes: ctx.hasuraWrites };
   try {
     const version = await ctx.hasura.version();
     const { resourceVersion } = await ctx.hasura.exportMetadata();
-    const consistent = await ctx.hasura.isConsistent();
+    const consistent = (await ctx.hasura.inconsistencies()).length === 0;
     return { ...known, reachable: true, version, resourceVersion, consistent, message: null };
   } catch (error) {
     const { message } = toAppError(error);

@@ -1,4 +1,4 @@
-/** How a port stands after an operation: its phase, conditions and the names it keeps. */
+/** How ports stand after an operation: their phase, conditions and the names they keep. */
 import { derivedNames } from "../domain/names.ts";
 import { canonical } from "../hasura/metadata.ts";
 import { bumpGeneration } from "../inventory/access.ts";
@@ -6,10 +6,10 @@ import type { DbOrTx, Tx } from "../inventory/db.ts";
 import type { Operation, OutputPort } from "../inventory/generated/client.ts";
 import { keepOnlyNames, type NameClaim } from "../inventory/names.ts";
 import { awaitedRevisions, isCommitted, runningBeside } from "../inventory/operations.ts";
-import { setCondition } from "../inventory/ports.ts";
+import { setConditions } from "../inventory/ports.ts";
 import {
   type ResolvedRevision,
-  readRevision,
+  readRevisions,
   type StoredRevision,
 } from "../inventory/revisions.ts";
 import { wake } from "./queue.ts";
@@ -23,22 +23,31 @@ export function tableClaim(resolved: Pick<ResolvedRevision, "source" | "path">):
   };
 }
 
+type PortNumbers = Pick<OutputPort, "id" | "role" | "appliedRevision" | "acceptedRevision">;
+
 /**
  * Gives up the names that neither what is applied, nor what is accepted, nor what is on its way needs.
  * @returns how many
  */
-export async function releaseNames(tx: Tx, port: OutputPort): Promise<number> {
-  const numbers = new Set([
-    ...[port.appliedRevision, port.acceptedRevision].filter((number) => number !== null),
-    ...(await awaitedRevisions(tx, port.id)),
+export async function releaseNames(tx: Tx, ports: readonly PortNumbers[]): Promise<number> {
+  if (ports.length === 0) return 0;
+  const ids = ports.map(({ id }) => id);
+  const awaited = await awaitedRevisions(tx, ids);
+  const needed = ports.flatMap(({ id: portId, appliedRevision, acceptedRevision }) =>
+    [appliedRevision, acceptedRevision, ...(awaited.get(portId) ?? [])].flatMap((number) =>
+      number === null ? [] : [{ portId, number }],
+    ),
+  );
+  const living = new Set(needed.map(({ portId }) => portId));
+  const revisions = await readRevisions(tx, needed);
+  return await keepOnlyNames(tx, ids, [
+    ...ports
+      .filter(({ id }) => living.has(id))
+      .map(({ id, role }) => ({ portId: id, namespace: "ROLE" as const, name: role })),
+    ...revisions.flatMap((revision) =>
+      revisionNames(revision).map((name) => ({ ...name, portId: revision.portId })),
+    ),
   ]);
-  const keep: Pick<NameClaim, "namespace" | "name">[] = [];
-  if (numbers.size > 0) keep.push({ namespace: "ROLE", name: port.role });
-  for (const number of numbers) {
-    const revision = await readRevision(tx, port.id, number);
-    if (revision !== null) keep.push(...revisionNames(revision));
-  }
-  return await keepOnlyNames(tx, port.id, keep);
 }
 
 function revisionNames({
@@ -58,21 +67,20 @@ export async function leaveFailed(
   if (operation.portId === null) return;
   if (!isCommitted(operation)) return;
   const port = await tx.outputPort.findUniqueOrThrow({ where: { id: operation.portId } });
-  const reason = failure.code;
-  const { message } = failure;
-  await setCondition(tx, port.id, "SYNCED", { status: "FALSE", reason, message });
-  if (operation.kind === "UNPROVISION" || port.phase !== "ACTIVE") {
-    await tx.outputPort.update({ where: { id: port.id }, data: { phase: "FAILED" } });
-    await setCondition(tx, port.id, "READY", { status: "FALSE", reason, message });
-  }
-  await releaseNames(tx, port);
+  const { code: reason, message } = failure;
+  const state = { portId: port.id, status: "FALSE" as const, reason, message };
+  const hasFailed = operation.kind === "UNPROVISION" || port.phase !== "ACTIVE";
+  if (hasFailed) await tx.outputPort.update({ where: { id: port.id }, data: { phase: "FAILED" } });
+  await setConditions(tx, [
+    { ...state, type: "SYNCED" },
+    ...(hasFailed ? [{ ...state, type: "READY" as const }] : []),
+  ]);
+  await releaseNames(tx, [port]);
   // The webhook knows names and phases: it must learn of both.
   await bumpGeneration(tx, { holders: [port.id] });
 }
 
-/** Wakes what waited for this operation without waiting for Hasura itself: access lists. */
-export async function wakeBeside(tx: DbOrTx, operation: Operation): Promise<void> {
-  if (operation.portId === null) return;
-  for (const { token } of await runningBeside(tx, operation.hasuraId, operation.portId))
-    await wake(tx, { task: "beside", token });
+/** Wakes what waited for operations of these ports without waiting for Hasura itself: access lists. */
+export async function wakeBeside(tx: DbOrTx, portIds: readonly string[]): Promise<void> {
+  for (const token of await runningBeside(tx, portIds)) await wake(tx, { task: "beside", token });
 }

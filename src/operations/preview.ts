@@ -3,15 +3,17 @@
 import { roleName } from "../domain/names.ts";
 import { parseRefs } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
-import { plan } from "../hasura/plan.ts";
+import { planBatch } from "../hasura/plan.ts";
 import { type PlanView, planView } from "../hasura/plan-text.ts";
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { liveSubjects } from "../inventory/grants.ts";
 import { findPort } from "../inventory/ports.ts";
 import { findLiveSource } from "../inventory/sources.ts";
+import { portChanges, seeHasura, type Wanted, type WantedPort } from "./changes.ts";
 import type { OperationsContext } from "./context.ts";
-import { portChange, type Wanted } from "./converge.ts";
+import { observeDrift } from "./observe-drift.ts";
 import { type DescriptorInput, readPort, requireSpec } from "./read-port.ts";
+import { repairPlan } from "./reconcile.ts";
 import { desiredObjects, inspectSource, sourceFacts } from "./resolve-port.ts";
 
 interface PortName {
@@ -23,6 +25,8 @@ export interface PlanQuestion {
   readonly provision?: DescriptorInput | undefined;
   readonly unprovision?: PortName | undefined;
   readonly acl?: (PortName & { readonly refs: readonly string[] }) | undefined;
+  /** A repair of one port, or of all. */
+  readonly reconcile?: Partial<PortName> | undefined;
 }
 
 /** Stands for a row that is not there yet; nothing in the inventory has it. */
@@ -38,6 +42,7 @@ export async function previewPlan(
 ): Promise<PlanView> {
   if (question.provision !== undefined) return previewProvision(ctx, question.provision);
   if (question.acl !== undefined) return previewAcl(ctx, question.acl);
+  if (question.reconcile !== undefined) return previewReconcile(ctx, question.reconcile);
   if (question.unprovision === undefined)
     throw new AppError("BAD_REQUEST", "It is not said what to plan.");
   const port = await requirePort(ctx, question.unprovision);
@@ -48,8 +53,9 @@ async function previewProvision(ctx: OperationsContext, input: DescriptorInput):
   const spec = requireSpec(await readPort(ctx.db, ctx.hasuraId, input));
   const { componentId, environment } = spec;
   const known = await findPort(ctx.db, { hasuraId: ctx.hasuraId, componentId, environment });
-  const port = known ?? { id: NO_ID, environment, componentId, role: roleName(spec) };
-  const inspected = await inspectSource(ctx, spec, async () => undefined);
+  const { hasuraId } = ctx;
+  const port = known ?? { id: NO_ID, hasuraId, environment, componentId, role: roleName(spec) };
+  const inspected = await inspectSource(ctx, spec, () => undefined);
   const facts = sourceFacts(ctx, { hasuraId: ctx.hasuraId, environment }, spec, inspected);
   const source = await findLiveSource(ctx.db, facts);
   const objects = desiredObjects(ctx, port, spec, inspected, {
@@ -59,18 +65,29 @@ async function previewProvision(ctx: OperationsContext, input: DescriptorInput):
   return previewChange(ctx, port, { objects, sourceId: source?.id ?? NO_ID });
 }
 
+async function previewReconcile(
+  ctx: OperationsContext,
+  { componentId, environment }: Partial<PortName>,
+): Promise<PlanView> {
+  const port =
+    componentId === undefined ? null : await requirePort(ctx, { componentId, environment });
+  const seen = await seeHasura(ctx);
+  return repairPlan(ctx, seen, await observeDrift(ctx, seen, port?.id));
+}
+
 async function previewChange(
   ctx: OperationsContext,
-  port: Pick<OutputPort, "id" | "environment" | "componentId">,
+  port: WantedPort["port"],
   wanted: Wanted | null,
 ): Promise<PlanView> {
-  const { metadata } = await ctx.hasura.exportMetadata();
-  const planned = plan(metadata, await portChange(ctx.db, port, wanted));
-  if (planned.refusals.length > 0)
+  const seen = await seeHasura(ctx);
+  const planned = planBatch(seen, await portChanges(ctx.db, [{ port, wanted }]));
+  const problems = planned.refused.get(port.id);
+  if (problems !== undefined)
     throw new AppError("HASURA_REFUSED", "The change would touch objects that are not ours.", {
-      problems: planned.refusals,
+      problems,
     });
-  return planView(planned.steps);
+  return planView(planned.steps.get(port.id) ?? []);
 }
 
 async function previewAcl(

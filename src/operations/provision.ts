@@ -1,97 +1,157 @@
-/** Carrying out a provision or a change: the source is looked at, Hasura is made to agree, the inventory says so. */
-import { AppError } from "../errors.ts";
-import type { DesiredObjects } from "../hasura/desired.ts";
-import { objectKey, refsOf } from "../hasura/plan.ts";
-import { awaitEnforced, bumpGeneration, readGeneration } from "../inventory/access.ts";
+/** Provisions and changes: the sources are looked at, what each port is to be is decided, and in the end recorded. */
+import pMap from "p-map";
+import { AppError, toAppError } from "../errors.ts";
+import { objectKey, refsOf } from "../hasura/objects.ts";
+import { bumpGeneration, readGeneration } from "../inventory/access.ts";
 import type { Tx } from "../inventory/db.ts";
-import type { Operation, OutputPort, Prisma } from "../inventory/generated/client.ts";
-import { confirmObjects, forgetObjects, portObjects } from "../inventory/objects.ts";
-import { endOperation, logOperation } from "../inventory/operations.ts";
-import { lockPort, setCondition } from "../inventory/ports.ts";
-import { readRevision } from "../inventory/revisions.ts";
-import { removeSource } from "../inventory/sources.ts";
+import type { Operation, OutputPort } from "../inventory/generated/client.ts";
+import { confirmObjects, keepOnlyObjects } from "../inventory/objects.ts";
+import { lockPorts, markApplied, setConditions } from "../inventory/ports.ts";
+import {
+  type ResolvedRevision,
+  readRevisions,
+  type StoredRevision,
+} from "../inventory/revisions.ts";
+import type { Wanted } from "./changes.ts";
 import type { OperationsContext } from "./context.ts";
-import { converge } from "./converge.ts";
-import { deployInfo } from "./deploy-info.ts";
-import { releaseNames, wakeBeside } from "./port-state.ts";
-import { inspectSource, resolvePort } from "./resolve-port.ts";
+import type { Say } from "./converge.ts";
+import { releaseNames } from "./port-state.ts";
+import { inspectSource, type Resolvable, resolvePorts, sourceFacts } from "./resolve-port.ts";
 
-export async function provision(ctx: OperationsContext, operation: Operation): Promise<void> {
-  const port = await ctx.db.outputPort.findUniqueOrThrow({ where: { id: operation.portId ?? "" } });
-  const revision = await readRevision(ctx.db, port.id, operation.revision);
-  if (revision === null) throw new AppError("INTERNAL", "The operation's revision is missing.");
+/** How many views are looked up at once. */
+const INSPECTIONS_AT_ONCE = 16;
 
-  const inspected = await inspectSource(ctx, revision.spec, (level, message) =>
-    logOperation(ctx.db, operation.token, level, "source", message),
+/** An operation whose port is known to be wanted so. */
+export interface Provision {
+  readonly operation: Operation;
+  readonly port: OutputPort;
+  readonly revision: StoredRevision;
+  readonly resolved: ResolvedRevision;
+  readonly wanted: Wanted;
+}
+
+/**
+ * Finds out what ports are to be in Hasura, and records it.
+ * @param say to an operation's log
+ * @returns by token: what is wanted, or why it cannot be had
+ */
+export async function prepareProvisions(
+  ctx: OperationsContext,
+  operations: readonly Operation[],
+  say: (token: string) => Say,
+): Promise<Map<string, Provision | AppError>> {
+  const prepared = new Map<string, Provision | AppError>();
+  const known = await withRevisions(ctx, operations);
+  const looked = await pMap(
+    known,
+    async (one): Promise<(Revised & Resolvable) | null> => {
+      const { port, revision } = one;
+      const { token } = one.operation;
+      try {
+        const tell = say(token);
+        const inspected = await inspectSource(ctx, revision.spec, (level, message) =>
+          tell(level, "source", message),
+        );
+        return { ...one, inspected, facts: sourceFacts(ctx, port, revision.spec, inspected) };
+      } catch (error) {
+        prepared.set(token, toAppError(error));
+        return null;
+      }
+    },
+    { concurrency: INSPECTIONS_AT_ONCE },
   );
-  const { resolved, wanted } = await ctx.db.$transaction((tx) =>
-    resolvePort(ctx, tx, port, revision, inspected),
+  const found = looked.filter((one) => one !== null);
+  for (const [index, outcome] of (await resolvePorts(ctx, found)).entries()) {
+    const one = found[index];
+    if (one === undefined) continue;
+    const { operation, port, revision } = one;
+    prepared.set(
+      operation.token,
+      outcome instanceof AppError ? outcome : { operation, port, revision, ...outcome },
+    );
+  }
+  return prepared;
+}
+
+interface Revised {
+  readonly operation: Operation;
+  readonly port: OutputPort;
+  readonly revision: StoredRevision;
+}
+
+async function withRevisions(
+  ctx: OperationsContext,
+  operations: readonly Operation[],
+): Promise<Revised[]> {
+  const ids = operations.flatMap(({ portId }) => portId ?? []);
+  const ports = await ctx.db.outputPort.findMany({ where: { id: { in: ids } } });
+  const revisions = await readRevisions(
+    ctx.db,
+    operations.flatMap(({ portId, revision }) =>
+      portId === null || revision === null ? [] : [{ portId, number: revision }],
+    ),
   );
-  const { goneSources } = await converge(ctx, operation, port, wanted);
-  const generation = await ctx.db.$transaction((tx) =>
-    recordApplied(tx, port, revision.number, wanted, goneSources),
-  );
-  // Consumers who were granted before find the port as it is now at every replica.
-  await awaitEnforced(ctx.db, generation, {
-    timeoutMs: operation.deadlineAt.getTime() - Date.now(),
-  });
-  await ctx.db.$transaction(async (tx) => {
-    await setCondition(tx, port.id, "ENFORCED", {
-      status: "TRUE",
-      reason: "Confirmed",
-      message: "Every running webhook decides by the newest access list.",
-    });
-    const info = deployInfo({
-      port,
-      spec: revision.spec,
-      resolved,
-      hasuraUrl: ctx.hasura.url,
-      publicUrl: ctx.publicUrl,
-    });
-    await tx.outputPort.update({ where: { id: port.id }, data: { publicInfo: info.publicInfo } });
-    await logOperation(tx, operation.token, "INFO", "end", "The output port is provisioned.");
-    await endOperation(tx, operation.token, {
-      status: "COMPLETED",
-      result: "The output port is provisioned.",
-      info: info as unknown as Prisma.InputJsonValue,
-    });
-    await wakeBeside(tx, operation);
+  return operations.map((operation) => {
+    const port = ports.find(({ id }) => id === operation.portId);
+    const revision = revisions.find(
+      ({ portId, number }) => portId === operation.portId && number === operation.revision,
+    );
+    if (port === undefined || revision === undefined)
+      throw new AppError("INTERNAL", "The operation's revision is missing.");
+    return { operation, port, revision };
   });
 }
 
-/** @returns the access generation that knows the port as it is now */
-async function recordApplied(
+/**
+ * Records that Hasura holds what was wanted. For operations that are locked and still run.
+ * @returns the access generation that knows the ports as they are now
+ */
+export async function recordApplied(
   tx: Tx,
-  before: OutputPort,
-  revision: number,
-  { objects }: { objects: DesiredObjects },
-  goneSources: readonly string[],
+  hasuraId: string,
+  provisions: readonly {
+    readonly port: { readonly id: string };
+    readonly revision: { readonly number: number };
+    readonly wanted: Wanted;
+  }[],
 ): Promise<bigint> {
-  const port = await lockPort(tx, before);
-  if (port === null) throw new AppError("INTERNAL", "The port's row vanished.");
-  const records = refsOf(objects).map((ref) => ({ kind: ref.kind, key: objectKey(ref) }));
-  const known = new Set(records.map(({ kind, key }) => `${kind} ${key}`));
-  await confirmObjects(tx, port.hasuraId, records);
-  const stale = (await portObjects(tx, port.id)).filter(
-    ({ kind, key }) => !known.has(`${kind} ${key}`),
+  const ids = provisions.map(({ port }) => port.id);
+  const before = new Map((await lockPorts(tx, ids)).map((port) => [port.id, port]));
+  const records = provisions.flatMap(({ wanted }) =>
+    refsOf(wanted.objects).map((ref) => ({ kind: ref.kind, key: objectKey(ref) })),
   );
-  await forgetObjects(tx, port.hasuraId, stale);
-  for (const name of goneSources) await removeSource(tx, port.hasuraId, name);
-
-  const applied = { phase: "ACTIVE" as const, appliedRevision: revision };
-  const changed = await tx.outputPort.update({ where: { id: port.id }, data: applied });
-  await tx.revision.update({
-    where: { portId_number: { portId: port.id, number: revision } },
-    data: { appliedAt: new Date() },
-  });
-  const done = { status: "TRUE" as const, reason: "Applied" };
-  await setCondition(tx, port.id, "SYNCED", {
-    ...done,
-    message: `Hasura holds revision ${revision}.`,
-  });
-  await setCondition(tx, port.id, "READY", { ...done, message: "Granted consumers can query it." });
-  const released = await releaseNames(tx, changed);
-  // Every replica would have to confirm a new generation: not for a port that is as it was.
-  const same = port.phase === "ACTIVE" && port.appliedRevision === revision && released === 0;
-  return same ? readGeneration(tx) : bumpGeneration(tx, { holders: [port.id] });
+  await confirmObjects(tx, hasuraId, records);
+  await keepOnlyObjects(tx, hasuraId, ids, records);
+  const applied = provisions.map(({ port, revision }) => ({
+    portId: port.id,
+    revision: revision.number,
+  }));
+  await markApplied(tx, applied);
+  await setConditions(
+    tx,
+    applied.flatMap(({ portId, revision }) => {
+      const done = { portId, status: "TRUE" as const, reason: "Applied" };
+      return [
+        { ...done, type: "SYNCED" as const, message: `Hasura holds revision ${revision}.` },
+        { ...done, type: "READY" as const, message: "Granted consumers can query it." },
+      ];
+    }),
+  );
+  const released = await releaseNames(
+    tx,
+    applied.flatMap(({ portId, revision }) => {
+      const port = before.get(portId);
+      // A port with a single revision has no names to give up.
+      if (port === undefined || (revision === 1 && port.acceptedRevision === 1)) return [];
+      return [{ ...port, appliedRevision: revision }];
+    }),
+  );
+  // Every replica would have to confirm a new generation: not for ports that are as they were.
+  const same =
+    released === 0 &&
+    applied.every(({ portId, revision }) => {
+      const port = before.get(portId);
+      return port?.phase === "ACTIVE" && port.appliedRevision === revision;
+    });
+  return same ? readGeneration(tx) : bumpGeneration(tx, { holders: ids });
 }

@@ -3,17 +3,26 @@ import { Logger as QueueLogger, type Runner, run, type TaskList } from "graphile
 import { z } from "zod";
 import type { Db, DbOrTx } from "../inventory/db.ts";
 import { isCommitted } from "../inventory/operations.ts";
+import { brokenSources } from "../inventory/sources.ts";
 import type { Logger } from "../observability/logger.ts";
 
 /** How often running operations are looked through, in milliseconds: the longest that a lost wake-up costs. */
 export const OPERATION_SWEEP_MS = 10_000;
 
-/** `commit`: work off what waits for a Hasura. `beside`: one operation that waits for no Hasura. */
+/**
+ * `commit`: work off what waits for a Hasura. `beside`: one operation that waits for no Hasura. The others come by the
+ * clock: `reconcile` has Hasura looked through, `clean` removes what is old.
+ */
 const wakeUpSchema = z.discriminatedUnion("task", [
   z.object({ task: z.literal("commit"), hasuraId: z.string() }),
   z.object({ task: z.literal("beside"), token: z.uuid() }),
+  z.object({ task: z.literal("reconcile") }),
+  z.object({ task: z.literal("clean") }),
 ]);
 export type WakeUp = z.infer<typeof wakeUpSchema>;
+
+/** Every night, in UTC. */
+const CLEAN_SCHEDULE = "23 3 * * *";
 
 /**
  * Wakes a worker, when the transaction commits. A wake-up that waits already is not doubled.
@@ -21,10 +30,10 @@ export type WakeUp = z.infer<typeof wakeUpSchema>;
  */
 export async function wake(
   tx: DbOrTx,
-  wakeUp: WakeUp,
+  wakeUp: Extract<WakeUp, { task: "commit" | "beside" }>,
   later?: { readonly token: string; readonly at: Date },
 ): Promise<void> {
-  const { task, ...payload } = wakeUpSchema.parse(wakeUp);
+  const { task, ...payload } = wakeUp;
   const name = wakeUp.task === "commit" ? `commit:${wakeUp.hasuraId}` : `beside:${wakeUp.token}`;
   const key = later === undefined ? name : `${name}:${later.token}:later`;
   await tx.$executeRaw`
@@ -39,15 +48,25 @@ export async function wake(
 export async function startQueue(options: {
   databaseUrl: string;
   log: Logger;
+  /** When Hasura is looked through by itself, as cron has it; null: never. */
+  reconcileSchedule: string | null;
   handle: (wakeUp: WakeUp) => Promise<void>;
 }): Promise<Runner> {
   const task = (name: WakeUp["task"]) => async (payload: unknown) => {
     await options.handle(wakeUpSchema.parse({ ...(payload as object), task: name }));
   };
-  const taskList: TaskList = { commit: task("commit"), beside: task("beside") };
+  const names = ["commit", "beside", "reconcile", "clean"] as const;
+  const taskList: TaskList = Object.fromEntries(names.map((name) => [name, task(name)]));
+  const { reconcileSchedule } = options;
+  const schedules = [
+    `${CLEAN_SCHEDULE} clean ?max=1`,
+    ...(reconcileSchedule === null ? [] : [`${reconcileSchedule} reconcile ?max=1`]),
+  ];
   return run({
     connectionString: options.databaseUrl,
     taskList,
+    // Of several replicas one adds each of these.
+    crontab: schedules.join("\n"),
     concurrency: 8,
     maxPoolSize: 10,
     noHandleSignals: true,
@@ -56,11 +75,15 @@ export async function startQueue(options: {
   });
 }
 
-/** Wakes workers for every running operation that is due: lost wake-ups and dead workers cost no more than a sweep. */
+/**
+ * Wakes workers for every running operation that is due, and for sources that are to be looked at: lost wake-ups and
+ * dead workers cost no more than a sweep.
+ */
 export async function sweep(db: Db, hasuraId: string): Promise<void> {
   const due = { hasuraId, status: "RUNNING" as const, nextAttemptAt: { lte: new Date() } };
   const rows = await db.operation.findMany({ where: due, select: { token: true, kind: true } });
-  if (rows.some(isCommitted)) await wake(db, { task: "commit", hasuraId });
+  if (rows.some(isCommitted) || (await brokenSources(db, hasuraId)).length > 0)
+    await wake(db, { task: "commit", hasuraId });
   for (const row of rows)
     if (!isCommitted(row)) await wake(db, { task: "beside", token: row.token });
 }

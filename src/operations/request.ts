@@ -14,6 +14,12 @@ export const operationRequestSchema = z.object({
   descriptor: z.string().optional(),
   descriptorKind: z.string().optional(),
   warnings: z.array(problemSchema).default([]),
+  /** What a reconcile does with the differences it finds. */
+  mode: z.enum(["report", "repair"]).optional(),
+  /** Why a port is paused or protected, or a finding is let be. */
+  reason: z.string().optional(),
+  /** The operation that this one repeats. */
+  retryOf: z.uuid().optional(),
 });
 
 export type OperationRequest = z.infer<typeof operationRequestSchema>;

@@ -8,58 +8,41 @@ import { fingerprint } from "../domain/operation.ts";
 import type { PortSpec } from "../domain/output-port.ts";
 import { problemText } from "../domain/problem-text.ts";
 import { parseRefs } from "../domain/subject.ts";
-import { environmentKey } from "../domain/urn.ts";
 import { AppError } from "../errors.ts";
 import { bumpGeneration } from "../inventory/access.ts";
 import type { Tx } from "../inventory/db.ts";
-import type { Operation, OperationKind, OutputPort } from "../inventory/generated/client.ts";
+import type { OutputPort } from "../inventory/generated/client.ts";
 import { endAllGrants } from "../inventory/grants.ts";
 import { claimNames } from "../inventory/names.ts";
-import {
-  addOperation,
-  endOperation,
-  logOperation,
-  newestOperation,
-} from "../inventory/operations.ts";
+import { endOperation, logOperations, newestRunningChange } from "../inventory/operations.ts";
 import {
   acceptRevision,
-  findPort,
   lockOrCreatePort,
   lockPort,
   type PortIdentity,
 } from "../inventory/ports.ts";
 import { addRevision, readRevision } from "../inventory/revisions.ts";
+import {
+  identityFrom,
+  identityOf,
+  type PortInput,
+  recordOperation,
+  sameRunning,
+} from "./accept.ts";
 import type { OperationsContext } from "./context.ts";
 import { wake } from "./queue.ts";
 import {
   type DescriptorInput,
   portClaims,
   readPort,
-  readPortName,
   requireSpec,
   takenProblems,
 } from "./read-port.ts";
-import type { OperationRequest } from "./request.ts";
-
-/** A port by its URN, or by a descriptor that names it. */
-export interface PortInput {
-  readonly componentId?: string | undefined;
-  readonly environment?: string | undefined;
-  readonly descriptor?: string | undefined;
-}
-
-type OperationFacts = {
-  kind: OperationKind;
-  fingerprint: string;
-  request: Partial<OperationRequest>;
-  revision?: number;
-  accessGeneration?: bigint;
-};
 
 /**
  * Accepts that a port shall be as the descriptor says.
  * @returns the operation's token; the running one's when the same was asked just before
- * @throws AppError INVALID_DESCRIPTOR, NAME_TAKEN
+ * @throws AppError INVALID_DESCRIPTOR, NAME_TAKEN, PORT_PAUSED
  */
 export async function submitProvision(
   ctx: OperationsContext,
@@ -76,8 +59,13 @@ export async function submitProvision(
     const port = await lockOrCreatePort(tx, identity, spec, roleName(spec));
     const same = await sameRunning(tx, port, asked);
     if (same !== null) return same.token;
+    refuseIfHeld(port, "PROVISION");
     await claimRole(tx, port, spec);
-    const taken = await claimNames(tx, port, { portId: port.id }, portClaims(spec));
+    const taken = await claimNames(
+      tx,
+      port.hasuraId,
+      portClaims(spec).map((claim) => ({ ...claim, ...ownerOf(port) })),
+    );
     if (taken.length > 0)
       throw new AppError("NAME_TAKEN", "A GraphQL name of this port belongs to another.", {
         problems: takenProblems(spec, taken),
@@ -87,14 +75,21 @@ export async function submitProvision(
     await acceptRevision(tx, port, spec, revision);
     const warnings = [...reading.warnings];
     const request = { removeData, warnings };
-    await record(ctx, tx, port, token, actor, {
+    await recordOperation(ctx, tx, port, token, actor, {
       kind: "PROVISION",
       fingerprint: asked,
       request,
       revision,
     });
-    for (const warning of warnings)
-      await logOperation(tx, token, "WARNING", "validate", problemText(warning));
+    await logOperations(
+      tx,
+      warnings.map((warning) => ({
+        token,
+        level: "WARNING",
+        phase: "validate",
+        message: problemText(warning),
+      })),
+    );
     await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
     return token;
   });
@@ -103,7 +98,7 @@ export async function submitProvision(
 /**
  * Accepts that a port shall be gone. Access ends in this very transaction, whatever becomes of Hasura. A port that was
  * never provisioned, or is gone already, is a completed operation.
- * @throws AppError INVALID_DESCRIPTOR when it cannot be told which port is meant
+ * @throws AppError INVALID_DESCRIPTOR when it cannot be told which port is meant, PORT_PAUSED, PORT_PROTECTED
  */
 export async function submitUnprovision(
   ctx: OperationsContext,
@@ -119,7 +114,7 @@ export async function submitUnprovision(
     const port = await lockPort(tx, identity);
     const token = randomUUID();
     if (port === null || (await isGone(tx, port))) {
-      await record(ctx, tx, port ?? identity, token, actor, facts);
+      await recordOperation(ctx, tx, port ?? identity, token, actor, facts);
       await endOperation(tx, token, {
         status: "COMPLETED",
         result: "There is nothing to remove: the output port is not provisioned.",
@@ -128,9 +123,10 @@ export async function submitUnprovision(
     }
     const same = await sameRunning(tx, port, asked);
     if (same !== null) return same.token;
+    refuseIfHeld(port, "UNPROVISION");
     await endAllGrants(tx, port.id, "the output port was unprovisioned");
     const accessGeneration = await bumpGeneration(tx, { holders: [port.id] });
-    await record(ctx, tx, port, token, actor, { ...facts, accessGeneration });
+    await recordOperation(ctx, tx, port, token, actor, { ...facts, accessGeneration });
     await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
     return token;
   });
@@ -163,7 +159,7 @@ export async function submitUpdateAcl(
     if (same !== null) return same.token;
     const token = randomUUID();
     const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request: { subjects } };
-    await record(ctx, tx, port, token, actor, facts);
+    await recordOperation(ctx, tx, port, token, actor, facts);
     await wake(tx, { task: "beside", token });
     return token;
   });
@@ -184,7 +180,14 @@ export async function submitValidation(
     request: { descriptor, descriptorKind },
   };
   await ctx.db.$transaction(async (tx) => {
-    await record(ctx, tx, { hasuraId: ctx.hasuraId, environment: "default" }, token, actor, facts);
+    await recordOperation(
+      ctx,
+      tx,
+      { hasuraId: ctx.hasuraId, environment: "default" },
+      token,
+      actor,
+      facts,
+    );
     await wake(tx, { task: "beside", token });
   });
   return token;
@@ -198,47 +201,37 @@ function storable(text: string): string {
   return text.replace(/[\0\p{Cs}]/gu, "\u0001");
 }
 
-function identityOf(ctx: OperationsContext, port: { componentId: string; environment: string }) {
-  const { componentId, environment } = port;
-  return { hasuraId: ctx.hasuraId, componentId, environment };
-}
-
-async function identityFrom(
-  ctx: OperationsContext,
-  input: PortInput,
-  path: string,
-): Promise<PortIdentity> {
-  const { componentId, environment, descriptor } = input;
-  if (componentId === undefined) {
-    if (descriptor !== undefined) return identityOf(ctx, readPortName(descriptor, path));
-    throw new AppError("BAD_REQUEST", "It is not said which output port is meant.", {
-      problems: [{ path: "componentId", message: "is missing", suggestion: "the port's URN" }],
-    });
-  }
-  if (environment !== undefined)
-    return identityOf(ctx, { componentId, environment: environmentKey(environment) });
-  const port = await findPort(ctx.db, { hasuraId: ctx.hasuraId, componentId });
-  return identityOf(ctx, { componentId, environment: port?.environment ?? environmentKey(null) });
-}
-
-/** The newest operation of the port, when it is the same and still running: asking twice is asking once. */
-async function sameRunning(tx: Tx, port: OutputPort, asked: string): Promise<Operation | null> {
-  const newest = await newestOperation(tx, port.id);
-  return newest?.status === "RUNNING" && newest.fingerprint === asked ? newest : null;
-}
-
 /** Nothing of the port is left, and nothing is on its way. */
 async function isGone(tx: Tx, port: OutputPort): Promise<boolean> {
-  if (port.phase !== "REMOVED") return false;
-  const newest = await newestOperation(tx, port.id, ["PROVISION", "UNPROVISION"]);
-  return newest?.status !== "RUNNING";
+  return port.phase === "REMOVED" && (await newestRunningChange(tx, port.id)) === null;
 }
 
 /** It is live, or will be when what is on its way is done; a teardown on its way says no. */
 async function isProvisioned(tx: Tx, port: OutputPort): Promise<boolean> {
-  const newest = await newestOperation(tx, port.id, ["PROVISION", "UNPROVISION"]);
-  if (newest === null || newest.kind === "UNPROVISION") return false;
-  return newest.status === "RUNNING" || port.phase === "ACTIVE";
+  const running = await newestRunningChange(tx, port.id);
+  return running === null ? port.phase === "ACTIVE" : running.kind === "PROVISION";
+}
+
+/** @throws AppError PORT_PAUSED, or PORT_PROTECTED for a teardown */
+function refuseIfHeld(port: OutputPort, change: "PROVISION" | "UNPROVISION"): void {
+  const held = (
+    code: "PORT_PAUSED" | "PORT_PROTECTED",
+    what: string,
+    by: string | null,
+    why: string | null,
+  ) =>
+    new AppError(code, `The output port is ${what} by ${by}: ${why}`, {
+      problems: [
+        {
+          path: "componentIdToProvision",
+          message: `names a port that is ${what}`,
+          suggestion: `ask ${by}, or end it with the mutation pauseOutputPort`,
+        },
+      ],
+    });
+  if (port.pausedAt !== null) throw held("PORT_PAUSED", "paused", port.pausedBy, port.pauseReason);
+  if (change === "UNPROVISION" && port.protectedAt !== null)
+    throw held("PORT_PROTECTED", "protected from teardown", port.protectedBy, port.protectReason);
 }
 
 function notProvisioned(identity: PortIdentity, path: string): AppError {
@@ -254,14 +247,18 @@ function notProvisioned(identity: PortIdentity, path: string): AppError {
   );
 }
 
+function ownerOf({ id: portId, environment }: OutputPort) {
+  return { portId, environment };
+}
+
 const ROLE_ATTEMPTS = 5;
 
 /** A role is decided once; while the port is new, a taken name gives way to the next. */
 async function claimRole(tx: Tx, port: OutputPort, spec: PortSpec): Promise<void> {
   for (let attempt = 0; attempt <= ROLE_ATTEMPTS; attempt += 1) {
     const name = attempt === 0 ? port.role : roleName(spec, attempt);
-    const claim = { namespace: "ROLE" as const, name, purpose: "role" };
-    const taken = await claimNames(tx, port, { portId: port.id }, [claim]);
+    const claim = { namespace: "ROLE" as const, name, purpose: "role", ...ownerOf(port) };
+    const taken = await claimNames(tx, port.hasuraId, [claim]);
     if (taken.length > 0) continue;
     if (name !== port.role)
       await tx.outputPort.update({ where: { id: port.id }, data: { role: name } });
@@ -281,20 +278,4 @@ async function reviseTo(
   const accepted = await readRevision(tx, port.id, port.acceptedRevision);
   if (accepted !== null && fingerprint(accepted.spec) === fingerprint(spec)) return accepted.number;
   return addRevision(tx, { portId: port.id, spec, descriptor, operationToken });
-}
-
-async function record(
-  ctx: OperationsContext,
-  tx: Tx,
-  where: { hasuraId: string; environment: string; id?: string },
-  token: string,
-  actor: string,
-  facts: OperationFacts,
-): Promise<void> {
-  const { hasuraId, environment, id } = where;
-  const deadlineAt = new Date(Date.now() + ctx.deadlineMs(facts.kind));
-  await addOperation(tx, {
-    ...facts,
-    ...{ token, hasuraId, environment, portId: id ?? null, actor, deadlineAt },
-  });
 }

@@ -34,7 +34,7 @@ export async function updateAcl(ctx: OperationsContext, operation: Operation): P
         : `Access is given to exactly ${subjects.length} user(s) and group(s).`;
     await logOperation(tx, operation.token, "INFO", "end", result);
     await endOperation(tx, operation.token, { status: "COMPLETED", result });
-    await wakeBeside(tx, operation);
+    await wakeBeside(tx, [operation.portId ?? ""]);
   });
 }
 

@@ -1,7 +1,12 @@
 import { problemText } from "../domain/problem-text.ts";
 import { AppError, type Problem } from "../errors.ts";
 import type { Operation, Prisma } from "../inventory/generated/client.ts";
-import { endOperation, logOperation } from "../inventory/operations.ts";
+import {
+  endOperation,
+  type LogLine,
+  logOperation,
+  logOperations,
+} from "../inventory/operations.ts";
 import type { OperationsContext } from "./context.ts";
 import { type DescriptorInput, readPort } from "./read-port.ts";
 import { operationRequestSchema } from "./request.ts";
@@ -55,14 +60,18 @@ async function sourceProblems(
   operation: Operation,
   spec: Parameters<typeof inspectSource>[1],
 ): Promise<readonly Problem[]> {
+  const lines: LogLine[] = [];
+  const { token } = operation;
   try {
-    await inspectSource(ctx, spec, (level, message) =>
-      logOperation(ctx.db, operation.token, level, "source", message),
-    );
+    await inspectSource(ctx, spec, (level, message) => {
+      lines.push({ token, level, phase: "source", message });
+    });
     return [];
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "SOURCE_REFUSED") throw error;
     const path = `dataProduct.components.${spec.source.componentId}.specific`;
     return error.problems.length > 0 ? error.problems : [{ path, message: error.message }];
+  } finally {
+    await logOperations(ctx.db, lines);
   }
 }

@@ -1,11 +1,26 @@
 /** What a worker does when it is woken. */
 import type { Operation } from "../inventory/generated/client.ts";
+import { removeWrites } from "../inventory/hasuras.ts";
+import { removeEndedOperations } from "../inventory/operations.ts";
 import { carryOut } from "./carry-out.ts";
 import { commitWaiting } from "./committer.ts";
 import type { OperationsContext } from "./context.ts";
+import { submitReconcile } from "./interventions.ts";
 import type { WakeUp } from "./queue.ts";
 import { updateAcl } from "./update-acl.ts";
 import { validate } from "./validate.ts";
+
+/** Who asks for what comes by the clock. */
+const SCHEDULE = "portcullis:schedule";
+
+const DAY_MS = 86_400_000;
+
+async function clean(ctx: OperationsContext): Promise<void> {
+  const before = new Date(Date.now() - ctx.retentionDays * DAY_MS);
+  const operations = await removeEndedOperations(ctx.db, before);
+  const writes = await removeWrites(ctx.db, before);
+  ctx.log.info({ operations, writes }, "old operations were removed");
+}
 
 /** Kinds that wait for no committer. */
 const BESIDE: Partial<
@@ -22,6 +37,11 @@ export async function handleWakeUp(
   stopping: AbortSignal,
 ): Promise<void> {
   if (wakeUp.task === "commit") return commitWaiting(ctx, stopping);
+  if (wakeUp.task === "clean") return clean(ctx);
+  if (wakeUp.task === "reconcile") {
+    await submitReconcile(ctx, {}, SCHEDULE);
+    return;
+  }
   const operation = await ctx.db.operation.findUnique({ where: { token: wakeUp.token } });
   if (operation === null || operation.status !== "RUNNING") return;
   const run = BESIDE[operation.kind];

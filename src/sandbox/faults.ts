@@ -21,6 +21,10 @@ const faultSchema = z.strictObject({
   /** Part of the path, or of the `type` of a metadata command or of one nested in it. */
   match: z.string().min(1, "expected a part of the path or of a command's type"),
   times: z.number().int().min(1).max(1_000_000).default(1),
+  /** How many matching requests pass before the first that is hit. */
+  skip: z.number().int().min(0).max(1_000_000).default(0),
+  /** How likely a matching request is hit; 1 is always. */
+  chance: z.number().gt(0).max(1).default(1),
   action: z.enum(["status", "reset", "delay"], { error: "expected status, reset or delay" }),
   when: z.enum(["before", "after"], { error: "expected before or after" }).default("before"),
   status: z.number().int().min(200).max(599).default(500),
@@ -42,8 +46,14 @@ export function createFaults(): Faults {
   let active: Fault[] = [];
 
   const take = (names: readonly string[]): Fault | undefined => {
-    const fault = active.find(({ match }) => names.some((name) => name.includes(match)));
-    if (!fault) return undefined;
+    const matching = active.filter(({ match }) => names.some((name) => name.includes(match)));
+    for (const fault of matching)
+      if (fault.skip > 0) fault.skip -= 1;
+      else if (fault.chance === 1 || Math.random() < fault.chance) return hit(fault);
+    return undefined;
+  };
+
+  const hit = (fault: Fault): Fault => {
     fault.times -= 1;
     if (fault.times === 0) active = active.filter((other) => other !== fault);
     return fault;

@@ -62,6 +62,9 @@ export interface SandboxOptions {
   readonly port: number;
   readonly log: Logger;
   readonly hasuraCosts?: HasuraStandInOptions["costs"];
+  /** The version that the Hasura stand-in says it is, and more of its environment. For tests. */
+  readonly hasura?: Pick<HasuraStandInOptions, "version"> &
+    Partial<Pick<HasuraStandInOptions, "env">>;
   /** A server to use instead of starting one; it is not stopped. For tests. */
   readonly postgres?: Pick<EmbeddedPostgres, "url" | "createDatabase"> | undefined;
   /** Names of the databases of this sandbox's own. For tests that share a server. */
@@ -207,7 +210,11 @@ async function addHasura(
   const hasura = await startHasuraStandIn({
     stateUrl: postgres.url(state),
     adminSecret: HASURA_ADMIN_SECRET,
-    env: { SNOWFLAKE_USER: SNOWFLAKE_LOGIN.user, SNOWFLAKE_PASSWORD: SNOWFLAKE_LOGIN.password },
+    env: options.hasura?.env ?? {
+      SNOWFLAKE_USER: SNOWFLAKE_LOGIN.user,
+      SNOWFLAKE_PASSWORD: SNOWFLAKE_LOGIN.password,
+    },
+    version: options.hasura?.version,
     snowflake: {
       host: authority,
       user: SNOWFLAKE_LOGIN.user,

@@ -98,6 +98,12 @@ export interface SourceKind {
   configuration(source: Pick<SourcePort, "database">, settings: SourceSettings): unknown;
   /** How Hasura names the relation in its metadata. */
   tablePath(relation: Pick<InspectedRelation, "path">): string[];
+  /**
+   * One text for each relation there is: equal ones are the same data, whoever tracked them.
+   * @param configuration of some source of this kind in Hasura, ours or not
+   * @returns null where it cannot be told
+   */
+  place(configuration: unknown, path: readonly string[]): string | null;
   /** Opens nothing yet; the first `inspect` does. */
   open(settings: SourceSettings, options: { timeoutMs: number }): SourceInspector;
 }

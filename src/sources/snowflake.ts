@@ -4,6 +4,7 @@ import { configuredAccount, snowflakeConfiguration } from "./snowflake-connectio
 import { readSnowflakePort } from "./snowflake-descriptor.ts";
 import { snowflakeEndpoint } from "./snowflake-endpoint.ts";
 import { inspectSnowflake } from "./snowflake-inspect.ts";
+import { snowflakePlace } from "./snowflake-place.ts";
 import { openSnowflakeSession, type SnowflakeSession } from "./snowflake-session.ts";
 
 /** Views in Snowflake, provisioned by Witboost's Snowflake adapter. */
@@ -22,6 +23,7 @@ export const snowflake: SourceKind = {
     ]),
   configuration: snowflakeConfiguration,
   tablePath: (relation) => [...relation.path],
+  place: snowflakePlace,
   open(settings, options): SourceInspector {
     let session: SnowflakeSession | null = null;
     return {

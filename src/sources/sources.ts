@@ -14,6 +14,19 @@ export function kindOf(source: Pick<SourcePort, "kind">): SourceKind {
   return kind;
 }
 
+/**
+ * Where a table of any source in Hasura really is; see `SourceKind.place`.
+ * @param kind as Hasura's metadata has it
+ */
+export function placeOf(
+  kind: string,
+  configuration: unknown,
+  path: readonly string[],
+): string | null {
+  const known = SOURCE_KINDS.find(({ hasuraKind }) => hasuraKind === kind);
+  return known === undefined ? null : known.place(configuration, path);
+}
+
 /** How long a source may take for a login or an answer. */
 const SOURCE_TIMEOUT_MS = 10_000;
 

@@ -135,6 +135,16 @@ describe("the other commands", () => {
     expect(none).toMatchObject({ code: 1, output: expect.stringContaining("nothing.yaml") });
   });
 
+  it("reconcile tells what differs from what was applied, and what came of it", async () => {
+    const nothing = await run("reconcile");
+    expect(nothing).toEqual({
+      code: 0,
+      output: expect.stringContaining("0 difference(s), 0 of them new; 0 gone."),
+    });
+    const unknown = await run("reconcile", "--repair", "--port", "urn:dmb:cmp:a:b:0:c");
+    expect(unknown).toEqual({ code: 1, output: "There is nothing to hold Hasura against." });
+  });
+
   it("print-schema prints the schema that is committed", async () => {
     const committed = await readFile(join(EXAMPLES, "..", "schema", "schema.graphql"), "utf8");
     expect((await run("print-schema")).output.trim()).toBe(committed.trim());
@@ -144,6 +154,6 @@ describe("the other commands", () => {
 it("portcullis --help tells of every command", async () => {
   const program = runProgram(["--help"]);
   expect(await program.ended()).toBe(0);
-  for (const command of ["start", "demo", "db", "plan", "print-schema"])
+  for (const command of ["start", "demo", "db", "plan", "reconcile", "print-schema"])
     expect(program.output()).toContain(command);
 });

@@ -14,7 +14,7 @@ import {
 import { awaitOperation } from "../../src/operations/wait.ts";
 import { sandboxEnvironment } from "../../src/sandbox/environment.ts";
 import { startWorker, type Worker } from "../../src/worker.ts";
-import { startTestSandbox, type TestSandbox } from "./sandbox.ts";
+import { startTestSandbox, type TestSandbox, type TestSandboxOptions } from "./sandbox.ts";
 
 const ENDS_WITHIN_MS = 25_000;
 const ACTOR = "test";
@@ -32,7 +32,16 @@ export interface Plane {
   /** Runs a metadata command as somebody else would. */
   hasura(command: { type: string; args: unknown }): Promise<unknown>;
   fault(fault: Record<string, unknown>): Promise<void>;
-  stats(): Promise<{ calls: number; writes: number; rebuilds: number }>;
+  stats(): Promise<{
+    calls: number;
+    writes: number;
+    rebuilds: number;
+    introspections: number;
+    resourceVersion: number;
+  }>;
+  clearFaults(): Promise<void>;
+  /** How many faults have not been made yet. */
+  faultsLeft(): Promise<number>;
   startWorker(): Promise<Worker>;
   stop(): Promise<void>;
 }
@@ -51,9 +60,14 @@ export async function example(name: string): Promise<string> {
  * @param options.settings more of the environment
  */
 export async function startPlane(
-  options: { worker?: boolean; settings?: Record<string, string>; log?: Logger } = {},
+  options: {
+    worker?: boolean;
+    settings?: Record<string, string>;
+    log?: Logger;
+    sandbox?: TestSandboxOptions;
+  } = {},
 ): Promise<Plane> {
-  const sandbox = await startTestSandbox();
+  const sandbox = await startTestSandbox(options.sandbox);
   const config = readConfig({ ...sandboxEnvironment(sandbox), ...options.settings });
   const context: Context = await createContext(
     config,
@@ -62,7 +76,7 @@ export async function startPlane(
   const ctx = context.operations;
   const workers: Worker[] = [];
   const begin = async (): Promise<Worker> => {
-    const worker = await startWorker(ctx);
+    const worker = await startWorker(ctx, { reconcileSchedule: null });
     workers.push(worker);
     return worker;
   };
@@ -95,6 +109,13 @@ export async function startPlane(
     hasura: (command) => send("/v1/metadata", command),
     async fault(fault) {
       await send("/sandbox/faults", fault);
+    },
+    async clearFaults() {
+      await fetch(`${sandbox.url}/sandbox/faults`, { method: "DELETE" });
+    },
+    async faultsLeft() {
+      const response = await fetch(`${sandbox.url}/sandbox/faults`);
+      return ((await response.json()) as { faults: unknown[] }).faults.length;
     },
     async stats() {
       return (await fetch(`${sandbox.url}/sandbox/stats`)).json() as ReturnType<Plane["stats"]>;

@@ -1,5 +1,6 @@
 /** Databases of a test file's own on the run's shared PostgreSQL. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, DatabaseError, escapeIdentifier } from "pg";
 import { inject } from "vitest";
 
@@ -28,7 +29,10 @@ export async function createDatabase(template?: string): Promise<TestDatabase> {
   return {
     name,
     url: databaseUrl(name),
-    drop: () => execute(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`),
+    drop: async () => {
+      await untilLeft(name);
+      await execute(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`);
+    },
   };
 }
 
@@ -43,12 +47,25 @@ export async function ensureDatabase(name: string): Promise<void> {
   }
 }
 
+/** How long connections that were closed a moment ago may take to end before they are cut, in milliseconds. */
+const LEAVING_MS = 2_000;
+
+/** A pool that was ended has said goodbye, not gone: a connection that is cut meanwhile fails where nobody listens. */
+async function untilLeft(name: string): Promise<void> {
+  const until = performance.now() + LEAVING_MS;
+  while (performance.now() < until) {
+    const rows = await execute("SELECT 1 FROM pg_stat_activity WHERE datname = $1", [name]);
+    if (rows.length === 0) return;
+    await sleep(20);
+  }
+}
+
 /** Runs one statement on the shared server's database `postgres`. */
-async function execute(sql: string): Promise<void> {
+async function execute(sql: string, values: readonly string[] = []): Promise<unknown[]> {
   const client = new Client({ connectionString: inject("postgresUrl") });
   await client.connect();
   try {
-    await client.query(sql);
+    return (await client.query(sql, [...values])).rows;
   } finally {
     await client.end();
   }

@@ -11,6 +11,7 @@ export interface TestSandboxOptions {
   /** Absent: all of them. */
   readonly parts?: readonly SandboxPart[];
   readonly hasuraCosts?: SandboxOptions["hasuraCosts"];
+  readonly hasura?: SandboxOptions["hasura"];
   readonly log?: Logger;
 }
 
@@ -37,6 +38,7 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
     port: 0,
     log: options.log ?? createLogger({ level: "silent" }),
     hasuraCosts: options.hasuraCosts,
+    ...(options.hasura === undefined ? {} : { hasura: options.hasura }),
     postgres: { url: databaseUrl, createDatabase: ensureDatabase },
     databases: { inventory: inventory.name, hasura: hasura.name },
   });

@@ -69,7 +69,7 @@ async function route(
       const text = (await readBody(request)).toString("utf8");
       const user = await identify(request, null, served);
       passCookies(response, user);
-      return sendJson(response, 200, await answerMetadata(text, user.role, engine));
+      return sendJson(response, 200, await answerMetadata(text, user.role, served));
     }
     case "GET /v1/graphql":
     case "POST /v1/graphql":

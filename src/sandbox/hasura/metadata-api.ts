@@ -15,17 +15,23 @@ import {
 } from "./decode.ts";
 import type { Engine } from "./engine.ts";
 import { HasuraError } from "./errors.ts";
-import type { Json } from "./json.ts";
+import { isArray, isObject, type Json } from "./json.ts";
 
 const ADMIN = "admin";
 
 /**
  * Answers one call.
  * @param role who asks: only `admin` may
+ * @param served.version of the Hasura that is stood in for: it knows no command that came later
  * @throws HasuraError
  */
-export async function answerMetadata(text: string, role: string, engine: Engine): Promise<Json> {
+export async function answerMetadata(
+  text: string,
+  role: string,
+  { engine, version }: { readonly engine: Engine; readonly version: string },
+): Promise<Json> {
   const body = parseBody(text);
+  refuseNewer(body, version, "$");
   const request = readRequest(body);
   if (role !== ADMIN) throw new HasuraError("access-denied", "restricted access : admin only");
   if (request === "export") return await engine.look(exportWithVersion);
@@ -35,6 +41,31 @@ export async function answerMetadata(text: string, role: string, engine: Engine)
 interface Request {
   readonly command: Command;
   readonly resourceVersion: number | undefined;
+}
+
+/** Commands that came with a later version than the oldest one stood in for: minor version of 2. */
+const SINCE: Readonly<Record<string, number>> = {
+  bulk_keep_going: 24,
+  track_tables: 26,
+  untrack_tables: 26,
+  bulk_atomic: 28,
+};
+
+/** An older Hasura takes what stands before the first underscore for a kind of source, and misses the rest. */
+function refuseNewer(command: Json, version: string, path: string): void {
+  if (!isObject(command) || typeof command.type !== "string") return;
+  const { type, args } = command;
+  const rest = type.slice(type.indexOf("_") + 1);
+  const since = SINCE[type] ?? SINCE[rest] ?? 0;
+  const minor = Number(/^v?2\.(\d+)/.exec(version)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (minor < since)
+    throw parseFailed(
+      path,
+      `unknown metadata command ${JSON.stringify(rest)} for backend ${type.slice(0, type.indexOf("_"))}`,
+    );
+  if (isArray(args))
+    for (const [index, item] of args.entries())
+      refuseNewer(item, version, `${path}.args[${index}]`);
 }
 
 function readRequest(body: Json): Request | "export" {

@@ -76,14 +76,15 @@ describe("an external role", () => {
   it("is never a role that a port owns, and no port gets its", async () => {
     const { db } = inventory;
     const portId = await addPort(db, "owner", ["owned"]);
-    const claim = { namespace: "ROLE" as const, name: "owner_role", purpose: "role" };
-    const where = { hasuraId: HASURA, environment: "default" };
-    await db.$transaction((tx) => claimNames(tx, where, { portId }, [claim]));
+    const environment = "default";
+    const purpose = { namespace: "ROLE" as const, purpose: "role", environment, portId };
+    const claim = { ...purpose, name: "owner_role" };
+    await db.$transaction((tx) => claimNames(tx, HASURA, [claim]));
     await expect(known("owner_role", "a")).rejects.toMatchObject({ code: "NAME_TAKEN" });
     expect(await db.externalRole.count({ where: { name: "owner_role" } })).toBe(0);
     await known("taken_role", "a");
     const taken = await db.$transaction((tx) =>
-      claimNames(tx, where, { portId }, [{ ...claim, name: "taken_role" }]),
+      claimNames(tx, HASURA, [{ ...purpose, name: "taken_role" }]),
     );
     expect(taken).toEqual([expect.objectContaining({ owner: "the role taken_role" })]);
   });

@@ -10,6 +10,8 @@ const HAND_WRITTEN_INDEXES = [
   "access_use_key",
   "source_live_key",
   "operation_running_idx",
+  "operation_ended_idx",
+  "finding_live_key",
 ];
 const HAND_WRITTEN = [...HAND_WRITTEN_INDEXES, "grant_holder_check", "access_block_target_check"];
 

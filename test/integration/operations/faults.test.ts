@@ -78,7 +78,10 @@ describe("trouble with Hasura that stays", () => {
       body: "",
     });
     const failed = await plane.provision(vaccinations);
-    expect(failed).toMatchObject({ status: "FAILED", code: "HASURA_UNAVAILABLE" });
+    expect(failed.status).toBe("FAILED");
+    // Whether the last try or the deadline comes first is a matter of milliseconds; the cause is told in both cases.
+    expect(["HASURA_UNAVAILABLE", "DEADLINE"]).toContain(failed.code);
+    expect(failed.result).toContain("answered 503");
     expect(await logsOf(failed.token)).toContain("answered 503");
     const port = await plane.ctx.db.outputPort.findFirstOrThrow();
     expect(port).toMatchObject({ phase: "FAILED", appliedRevision: null });

@@ -158,4 +158,22 @@ describe("faults on demand", () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ problems: [{ path }] });
   });
+
+  it("lets as many pass before as it is told to", async () => {
+    await add({ match: "export", skip: 2, times: 1, action: "status", status: 503 });
+    const statuses: number[] = [];
+    for (let call = 0; call < 4; call += 1)
+      statuses.push((await send({ type: "export_metadata" })).status);
+    expect(statuses).toEqual([200, 200, 503, 200]);
+  });
+
+  it("hits as likely as it is told to", async () => {
+    await add({ match: "export", chance: 0.5, times: 1_000, action: "status", status: 503 });
+    let hits = 0;
+    for (let call = 0; call < 200; call += 1)
+      hits += (await send({ type: "export_metadata" })).status === 503 ? 1 : 0;
+    // Outside of this once in more than 10^12 runs.
+    expect(hits).toBeGreaterThan(45);
+    expect(hits).toBeLessThan(155);
+  });
 });

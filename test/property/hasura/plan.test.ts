@@ -7,9 +7,15 @@ import {
   parseLossless,
   stringifyLossless,
 } from "../../../src/hasura/metadata.ts";
-import { bulkOf, type PortChange, plan } from "../../../src/hasura/plan.ts";
-import { applied } from "../../support/hasura-model.ts";
-import { aPort, changeTo, owning, removalOf } from "../../support/ports.ts";
+import type { PortChange } from "../../../src/hasura/plan-port.ts";
+import {
+  aPort,
+  carriedOut,
+  changeTo,
+  owning,
+  planOf as plan,
+  removalOf,
+} from "../../support/ports.ts";
 
 const column = fc.constantFrom("DATE", "LOCATION_KEY", "AGE", "DOSES", "REGION");
 const columns = fc.oneof(fc.constant("*" as const), fc.uniqueArray(column, { minLength: 1 }));
@@ -42,9 +48,6 @@ const strangers = fc
         )}],"inherited_roles":[{"role_name":"r","role_set":["a"],"n":${big}}],"x-unknown":[1.10,${big}]}`,
       ) as Metadata,
   );
-
-const carriedOut = (metadata: Metadata, change: PortChange): Metadata =>
-  applied(metadata, bulkOf(plan(metadata, change).steps));
 
 const foreign = (metadata: Metadata): string =>
   canonical({

@@ -1,21 +1,30 @@
 import { describe, expect, it } from "vitest";
 import { desired } from "../../../src/hasura/desired.ts";
 import type { Metadata } from "../../../src/hasura/metadata.ts";
-import { bulkOf, type PortChange, plan } from "../../../src/hasura/plan.ts";
+import { planBatch } from "../../../src/hasura/plan.ts";
 import { planText } from "../../../src/hasura/plan-text.ts";
-import { applied } from "../../support/hasura-model.ts";
-import { aPort, changeTo, owning, removalOf } from "../../support/ports.ts";
+import { commandOf } from "../../../src/hasura/write.ts";
+import {
+  aPort,
+  carriedOut,
+  changeTo,
+  observing,
+  owning,
+  planOf as plan,
+  removalOf,
+} from "../../support/ports.ts";
 
 const EMPTY: Metadata = { version: 3, sources: [] };
 const port = aPort();
 const objects = desired(port);
 const MARK = objects.comment;
 
-function holding(metadata: Metadata, change: PortChange): Metadata {
-  return applied(metadata, bulkOf(plan(metadata, change).steps));
-}
+const LIVE = carriedOut(EMPTY, changeTo(port));
 
-const LIVE = holding(EMPTY, changeTo(port));
+const bulk = (metadata: Metadata, ...changes: Parameters<typeof planBatch>[1]) => {
+  const observed = observing(metadata);
+  return commandOf("bulk", observed.index, planBatch(observed, changes).items);
+};
 
 describe("a plan for a port that is new", () => {
   it("adds the source, the table and the permission, in this order", () => {
@@ -29,15 +38,14 @@ describe("a plan for a port that is new", () => {
   });
 
   it("never sends the stream field, and marks the permission as ours", () => {
-    const text = JSON.stringify(bulkOf(plan(EMPTY, changeTo(port)).steps));
+    const text = JSON.stringify(bulk(EMPTY, changeTo(port)));
     expect(text).not.toContain("select_stream");
     expect(text).toContain(`"comment":"${MARK}"`);
   });
 
   it("is one nested bulk, so that all of it holds or none", () => {
-    const command = bulkOf(plan(EMPTY, changeTo(port)).steps);
-    expect(command).toMatchObject({
-      type: "bulk",
+    expect(bulk(EMPTY, changeTo(port))).toMatchObject({
+      type: "bulk_keep_going",
       args: [{ type: "bulk", args: expect.any(Array) }],
     });
   });
@@ -124,7 +132,7 @@ describe("a plan for a teardown", () => {
       "snowflake_untrack_table",
       "snowflake_drop_source",
     ]);
-    expect(holding(LIVE, removalOf(port, owning(objects)))).toEqual(EMPTY);
+    expect(carriedOut(LIVE, removalOf(port, owning(objects)))).toEqual(EMPTY);
   });
 
   it("is empty when everything is gone already", () => {
@@ -146,7 +154,7 @@ describe("a plan for a teardown", () => {
     const theirs = { table: ["HEALTHCARE", "VACCINATIONS_0", "THEIRS"] };
     const shared = structuredClone(LIVE) as { sources: { tables: unknown[] }[] };
     shared.sources[0]?.tables.push(theirs);
-    const left = holding(shared as unknown as Metadata, removalOf(port, owning(objects)));
+    const left = carriedOut(shared as unknown as Metadata, removalOf(port, owning(objects)));
     expect(left).toMatchObject({ sources: [{ tables: [theirs] }] });
   });
 });

@@ -1,0 +1,83 @@
+/** What accepting an operation of any kind has in common: which port is meant, and the row that is recorded. */
+import { environmentKey } from "../domain/urn.ts";
+import { AppError } from "../errors.ts";
+import type { Tx } from "../inventory/db.ts";
+import type { Operation, OperationKind, OutputPort } from "../inventory/generated/client.ts";
+import { addOperation, newestOperation } from "../inventory/operations.ts";
+import { findPort, type PortIdentity } from "../inventory/ports.ts";
+import type { OperationsContext } from "./context.ts";
+import { readPortName } from "./read-port.ts";
+import type { OperationRequest } from "./request.ts";
+
+/** A port by its URN, or by a descriptor that names it. */
+export interface PortInput {
+  readonly componentId?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly descriptor?: string | undefined;
+}
+
+export type OperationFacts = {
+  kind: OperationKind;
+  fingerprint: string;
+  request: Partial<OperationRequest>;
+  revision?: number;
+  accessGeneration?: bigint;
+};
+
+export function identityOf(
+  ctx: OperationsContext,
+  port: { componentId: string; environment: string },
+) {
+  const { componentId, environment } = port;
+  return { hasuraId: ctx.hasuraId, componentId, environment };
+}
+
+/**
+ * Which port is meant.
+ * @param path of the descriptor, for problems with it
+ * @throws AppError BAD_REQUEST, INVALID_DESCRIPTOR, AMBIGUOUS
+ */
+export async function identityFrom(
+  ctx: OperationsContext,
+  input: PortInput,
+  path: string,
+): Promise<PortIdentity> {
+  const { componentId, environment, descriptor } = input;
+  if (componentId === undefined) {
+    if (descriptor !== undefined) return identityOf(ctx, readPortName(descriptor, path));
+    throw new AppError("BAD_REQUEST", "It is not said which output port is meant.", {
+      problems: [{ path: "componentId", message: "is missing", suggestion: "the port's URN" }],
+    });
+  }
+  if (environment !== undefined)
+    return identityOf(ctx, { componentId, environment: environmentKey(environment) });
+  const port = await findPort(ctx.db, { hasuraId: ctx.hasuraId, componentId });
+  return identityOf(ctx, { componentId, environment: port?.environment ?? environmentKey(null) });
+}
+
+/** The newest operation of the port, when it is the same and still running: asking twice is asking once. */
+export async function sameRunning(
+  tx: Tx,
+  port: OutputPort,
+  asked: string,
+): Promise<Operation | null> {
+  const newest = await newestOperation(tx, port.id);
+  return newest?.status === "RUNNING" && newest.fingerprint === asked ? newest : null;
+}
+
+/** Records an operation as running. */
+export async function recordOperation(
+  ctx: OperationsContext,
+  tx: Tx,
+  where: { hasuraId: string; environment: string; id?: string },
+  token: string,
+  actor: string,
+  facts: OperationFacts,
+): Promise<void> {
+  const { hasuraId, environment, id } = where;
+  const deadlineAt = new Date(Date.now() + ctx.deadlineMs(facts.kind));
+  await addOperation(tx, {
+    ...facts,
+    ...{ token, hasuraId, environment, portId: id ?? null, actor, deadlineAt },
+  });
+}
