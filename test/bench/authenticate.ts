@@ -263,7 +263,12 @@ async function whileCommitting(
   const url = `${service.url}${HOOK}`;
   const lines: Line[] = [];
   for (const how of ["one_by_one", "together"]) {
-    const committer = await startPart("commit", [databaseUrl, how, String(large.ports)]);
+    const committer = await startPart("commit", [
+      databaseUrl,
+      how,
+      String(large.ports),
+      short ? "20" : "200",
+    ]);
     closing(() => committer.stop());
     const p99: number[] = [];
     for (let round = 0; round < (short ? 1 : 5); round += 1)

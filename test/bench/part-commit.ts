@@ -9,12 +9,13 @@ import { replaceAclGrants } from "../../src/inventory/grants.ts";
 import { portId, userRef } from "./access-inventory.ts";
 import { servePart } from "./part.ts";
 
-const [databaseUrl = "", how = "", portsBefore = "0"] = process.argv.slice(2);
-const PORTS = 200;
+const [databaseUrl = "", how = "", portsBefore = "0", many = "0"] = process.argv.slice(2);
 const SUBJECTS = 50;
+/** The operation that the grants are said to be of. */
+const TOKEN = "00000000-0000-4000-8000-00000000c0de";
 const db = openDb(databaseUrl, { poolSize: 2 });
 // The ports that are made are the last ones, which nobody asks for.
-const first = Number(portsBefore) - PORTS;
+const first = Number(portsBefore) - Number(many);
 let round = 0;
 
 /** @param ports as one transaction */
@@ -41,7 +42,6 @@ async function commit(ports: readonly number[]): Promise<void> {
   );
 }
 
-const TOKEN = "00000000-0000-4000-8000-00000000c0de";
 const client = new Client({ connectionString: databaseUrl });
 await client.connect();
 await client.query(
@@ -53,7 +53,7 @@ await client.end();
 
 servePart("", async () => {
   round += 1;
-  const ports = Array.from({ length: PORTS }, (_, n) => first + n);
+  const ports = Array.from({ length: Number(many) }, (_, n) => first + n);
   if (how === "together") await commit(ports);
   else for (const port of ports) await commit([port]);
 });
