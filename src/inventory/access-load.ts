@@ -136,6 +136,7 @@ export async function* readHolders(
   const sql = `${holdersSql("= ANY($2::uuid[])")} c.id = ANY($2::uuid[])`;
   const read = async (from: number): Promise<unknown> =>
     await db.$queryRawUnsafe(sql, hasuraId, ids.slice(from, from + HOLDERS_A_PAGE));
+  if (ids.length === 0) return;
   let next = read(0);
   for (let from = 0; from < ids.length; from += HOLDERS_A_PAGE) {
     const rows = await next;

@@ -78,12 +78,14 @@ describe("npm run bench", () => {
     expect(code).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toContain('There is no bench "nonsense".');
-    for (const name of ["rest-validate", "provision", "authenticate"]) expect(stderr).toContain(name);
+    for (const name of ["rest-validate", "provision", "authenticate"])
+      expect(stderr).toContain(name);
   });
 
   it("--help lists the benches", async () => {
     const { code, stdout } = await bench("--help");
     expect(code).toBe(0);
-    for (const name of ["rest-validate", "provision", "authenticate"]) expect(stdout).toContain(name);
+    for (const name of ["rest-validate", "provision", "authenticate"])
+      expect(stdout).toContain(name);
   });
 });

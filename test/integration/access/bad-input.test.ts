@@ -8,8 +8,6 @@ import { ANN, createInventory, type TestInventory } from "./inventory.ts";
 
 /** Far more than any of these needs, and far less than a hang. */
 const WITHIN_MS = 5_000;
-/** 600 requests at once, so each waits for the others. */
-const FLOOD = "flood";
 /** In every token and query here; never in the log. */
 const CANARY = "canary7f3a";
 
@@ -63,7 +61,7 @@ async function expectRefused(
   const began = performance.now();
   const refused = hook.post(headers, request).then((answer) => {
     const ms = performance.now() - began;
-    if (ms > slowest.ms && name !== FLOOD) slowest = { name, ms };
+    if (ms > slowest.ms) slowest = { name, ms };
     return { answer, ms };
   });
   await Promise.all([expectServed(), expectServed(), refused]);
@@ -133,9 +131,13 @@ describe("a token", () => {
     const tokens = await Promise.all(
       Array.from({ length: 200 }, (_, n) => sign({ n }, { kid: `flood-${n}` })),
     );
-    await Promise.all(
-      tokens.map((token) => expectRefused(FLOOD, { Authorization: `Bearer ${token}` }, good)),
-    );
+    const answers = await Promise.all([
+      ...tokens.map((token) => hook.post({ Authorization: `Bearer ${token}` }, good)),
+      expectServed(),
+      expectServed(),
+    ]);
+    expect(new Set(answers.map((answer) => answer?.status))).toEqual(new Set([401, undefined]));
+    await expectServed();
     expect(issuer.fetches() - before).toBeLessThanOrEqual(1);
   });
 
