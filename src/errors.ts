@@ -31,6 +31,7 @@ const CODES = {
   HASURA_REFUSED: "ours",
   HASURA_CONFLICT: "time",
   HASURA_UNAVAILABLE: "time",
+  DIRECTORY_UNAVAILABLE: "time",
   CANCELLED: "ours",
   DEADLINE: "ours",
   CONFIGURATION: "ours",
