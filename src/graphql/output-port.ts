@@ -1,6 +1,6 @@
+import { isPermitted } from "../domain/actor.ts";
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { builder } from "./builder.ts";
-import { isPermitted } from "./context.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
 import { InfoEntry, infoEntries } from "./info.ts";
 import { OperationConnection } from "./operation.ts";
@@ -97,7 +97,7 @@ builder.prismaObjectFields(OutputPortNode, (t) => ({
     select: { phase: true },
     description: "What you may ask for it now.",
     resolve: ({ phase }, _args, { actor }) => {
-      if (!isPermitted(actor, "operator")) return [];
+      if (!isPermitted(actor.permission, "operator")) return [];
       if (phase === "REMOVED") return ["PROVISION"] as const;
       return phase === "ACTIVE"
         ? (["PROVISION", "UNPROVISION", "UPDATE_ACL"] as const)

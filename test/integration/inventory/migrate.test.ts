@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { datamodelSql, migrate } from "../../../src/inventory/migrate.ts";
 import { createDatabase, type TestDatabase } from "../../support/postgres.ts";
 
-const HAND_WRITTEN = ["grant_live_key", "source_live_key", "operation_running_idx"];
+const HAND_WRITTEN = [
+  ...["grant_live_key", "source_live_key", "operation_running_idx"],
+  ...["group_binding_live_key", "group_binding_object_idx"],
+];
 
 let migrated: TestDatabase;
 let modelled: TestDatabase;
