@@ -76,7 +76,7 @@ export function createAdminSignIn(settings: AdminSettings): SignIn {
  * Asks an OpenID provider where its keys are.
  * @throws Error saying what is wrong with its answer, or what fetch throws
  */
-async function discover(issuer: string): Promise<{ readonly jwksUrl: string }> {
+export async function discover(issuer: string): Promise<{ readonly jwksUrl: string }> {
   const url = new URL(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
   const bounds = { timeoutMs: DISCOVERY_TIMEOUT_MS, maxBytes: LARGEST_DISCOVERY };
   const { status, body } = await fetchJson(url, bounds);

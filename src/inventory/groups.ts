@@ -2,6 +2,7 @@
  * Which object of the directory a group's name meant when it was granted. A binding lasts: a group that is renamed keeps
  * what it was given, and one that takes its name gets nothing. It gives way only when nobody holds a grant by it.
  */
+import type { Client } from "pg";
 import { z } from "zod";
 import type { SqlRunner } from "./access.ts";
 import type { DbOrTx, Tx } from "./db.ts";
@@ -54,6 +55,17 @@ export async function bindGroups(
     await tx.groupBinding.updateMany({ where: live, data: { endedAt: new Date() } });
     await tx.groupBinding.create({ data: { subject, objectId, name, ...by } });
   }
+}
+
+/** Groups that hold a grant and are bound to nothing: nobody is let in by them. */
+export async function unboundGroups(db: Pick<Client, "query">): Promise<string[]> {
+  const { rows } = await db.query<{ subject: string }>(
+    `SELECT DISTINCT subject FROM "grant" g
+     WHERE ended_at IS NULL AND subject LIKE 'group:%' AND NOT EXISTS (
+       SELECT 1 FROM group_binding b WHERE b.subject = g.subject AND b.ended_at IS NULL)
+     ORDER BY subject`,
+  );
+  return rows.map(({ subject }) => subject);
 }
 
 const headRow = z.object({ generation: z.coerce.bigint() });
