@@ -9,7 +9,7 @@
 import type { JWTPayload } from "jose";
 import type { Subject } from "../domain/subject.ts";
 import type { GroupMatch } from "../settings.ts";
-import { groupSubject, readUser, type User, type UserSettings } from "./identity.ts";
+import { groupSubject, type Identity, readUser, type User, type UserSettings } from "./identity.ts";
 import type { Memberships } from "./memberships.ts";
 
 /** Groups that are bound to one of these object ids; `null` when that is not known now. */
@@ -32,14 +32,14 @@ export interface IdentifyParts {
 }
 
 export type Identified =
-  | {
-      readonly ok: true;
-      /** `X-Hasura-User-Id`. */
-      readonly userId: string;
-      readonly subjects: readonly Subject[];
-    }
+  | { readonly ok: true; readonly identity: Identity }
   | { readonly ok: false; readonly reason: "IDENTITY_UNKNOWN" }
-  | { readonly ok: false; readonly reason: "GROUPS_UNAVAILABLE"; readonly user: string };
+  | {
+      readonly ok: false;
+      readonly reason: "GROUPS_UNAVAILABLE";
+      /** Without any group: nothing may be decided by it. */
+      readonly identity: Identity;
+    };
 
 /** What is known at hand is answered without a promise. */
 export type Identify = (claims: JWTPayload) => Identified | Promise<Identified>;
@@ -131,13 +131,17 @@ function namedSubjects(names: readonly string[]): Subject[] {
   return names.map(groupSubject).filter((subject) => subject !== null);
 }
 
-function identified({ userId, subject }: User, groups: readonly Subject[]): Identified {
-  const subjects = subject === null ? groups : [subject, ...groups];
-  return { ok: true, userId, subjects: [...new Set(subjects)] };
+function identified(user: User, groups: readonly Subject[]): Identified {
+  return { ok: true, identity: identityOf(user, groups) };
 }
 
-function unavailable({ userId }: User): Identified {
-  return { ok: false, reason: "GROUPS_UNAVAILABLE", user: userId };
+function unavailable(user: User): Identified {
+  return { ok: false, reason: "GROUPS_UNAVAILABLE", identity: identityOf(user, []) };
+}
+
+function identityOf({ userId, subject }: User, groups: readonly Subject[]): Identity {
+  const subjects = subject === null ? groups : [subject, ...groups];
+  return { userId, subjects: [...new Set(subjects)] };
 }
 
 function isText(value: unknown): value is string {

@@ -9,6 +9,13 @@ export interface UserSettings {
   readonly users: ReadonlyMap<string, Subject>;
 }
 
+/** Somebody, with everything that a grant may be given to so that they have it. */
+export interface Identity {
+  /** `X-Hasura-User-Id`. */
+  readonly userId: string;
+  readonly subjects: readonly Subject[];
+}
+
 export interface User {
   /** `X-Hasura-User-Id`: `user:` and the name as the token has it, its first `@` as `_`. */
   readonly userId: string;

@@ -82,9 +82,11 @@ async function authenticate(request: IncomingMessage, options: WebhookOptions): 
   if (token === null) return refuse("TOKEN_MISSING");
   const verified = await options.verify(token);
   if (!verified.ok) return verified;
-  const identity = await options.identify(verified.claims);
-  if (!identity.ok) return identity;
-  const { userId, subjects } = identity;
+  const who = await options.identify(verified.claims);
+  if (!who.ok && who.reason === "GROUPS_UNAVAILABLE")
+    return { ok: false, reason: who.reason, user: who.identity.userId };
+  if (!who.ok) return who;
+  const { userId, subjects } = who.identity;
   const result = askedRootFields(read.hook.request);
   if (!result.ok) return { ...result, user: userId };
   // Looked at last and decided by at once: what is answered is what is known now.
