@@ -1,10 +1,12 @@
 /** Finding out, before groups are granted, which objects of the directory their names mean. */
 import { parseSubject } from "../domain/subject.ts";
 import { AppError, type Problem } from "../errors.ts";
-import type { Operation } from "../inventory/generated/client.ts";
 import { type NewBinding, subjectsInUse } from "../inventory/groups.ts";
 import type { OperationsContext } from "./context.ts";
-import { type OperationRequest, operationRequestSchema } from "./request.ts";
+import type { OperationRequest } from "./request.ts";
+
+/** Canonical subjects, and the list as it was sent, to point at what is wrong in it. */
+type AccessList = Partial<Pick<OperationRequest, "subjects" | "refs">>;
 
 const GROUP = "group:";
 
@@ -18,11 +20,10 @@ const ASKED_AT_ONCE = 4;
  */
 export async function lookUpGroups(
   ctx: OperationsContext,
-  operation: Operation,
+  request: AccessList,
 ): Promise<NewBinding[]> {
   const { directory } = ctx;
-  if (directory === null || operation.accessGeneration !== null) return [];
-  const request = operationRequestSchema.parse(operation.request);
+  if (directory === null) return [];
   const groups = (request.subjects ?? []).filter((subject) => subject.startsWith(GROUP));
   const inUse = await subjectsInUse(ctx.db, groups);
   const unbound = groups.filter((subject) => !inUse.has(subject));
@@ -44,12 +45,14 @@ export async function lookUpGroups(
     }
   }
   if (problems.length === 0) return bindings;
+  // In the order of the list, which is not that of the subjects.
+  problems.sort((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }));
   throw new AppError("INVALID_REFS", "The access list has faults; nothing was changed.", {
     problems,
   });
 }
 
-function groupProblem(subject: string, count: number, { refs = [] }: OperationRequest): Problem {
+function groupProblem(subject: string, count: number, { refs = [] }: AccessList): Problem {
   const index = refs.findIndex((ref) => {
     const parsed = parseSubject(ref);
     return parsed.ok && parsed.subject === subject;

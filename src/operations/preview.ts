@@ -11,6 +11,7 @@ import { findPort } from "../inventory/ports.ts";
 import { findLiveSource } from "../inventory/sources.ts";
 import type { OperationsContext } from "./context.ts";
 import { portChange, type Wanted } from "./converge.ts";
+import { lookUpGroups } from "./look-up-groups.ts";
 import { type DescriptorInput, readPort, requireSpec } from "./read-port.ts";
 import { desiredObjects, inspectSource, sourceFacts } from "./resolve-port.ts";
 
@@ -83,6 +84,7 @@ async function previewAcl(
       problems: parsed.problems,
     });
   const port = await requirePort(ctx, name);
+  await lookUpGroups(ctx, { subjects: parsed.subjects, refs: [...refs] });
   const live = await liveSubjects(ctx.db, port.id, "ACL");
   const given = parsed.subjects.filter((subject) => !live.includes(subject));
   const ended = live.filter((subject) => !parsed.subjects.some((wanted) => wanted === subject));

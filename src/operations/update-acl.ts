@@ -18,7 +18,9 @@ import { wakeBeside } from "./port-state.ts";
 import { operationRequestSchema } from "./request.ts";
 
 export async function updateAcl(ctx: OperationsContext, operation: Operation): Promise<void> {
-  const generation = await replaceGrants(ctx, operation, await lookUpGroups(ctx, operation));
+  const asked = operationRequestSchema.parse(operation.request);
+  const bindings = operation.accessGeneration === null ? await lookUpGroups(ctx, asked) : [];
+  const generation = await replaceGrants(ctx, operation, bindings);
   if (generation === null) return;
   await awaitEnforced(ctx.db, generation, {
     timeoutMs: operation.deadlineAt.getTime() - Date.now(),

@@ -14,6 +14,7 @@ let entra: EntraStandIn;
 let issuer: TestIssuer;
 let app: App;
 let descriptor: string;
+const COMPONENT = "urn:dmb:cmp:healthcare:vaccinations:0:vaccinations-graphql";
 const lines: string[] = [];
 
 beforeAll(async () => {
@@ -71,6 +72,18 @@ async function post(path: string, body: unknown) {
 const updateAcl = (...refs: string[]) =>
   post("/v1/updateacl", { refs, provisionInfo: { request: descriptor, result: "" } });
 
+/** Where a plan of the access list finds faults. */
+async function planned(refs: readonly string[]): Promise<string[]> {
+  const query =
+    "query ($input: PlanInput!) { plan(input: $input) { steps { action } } operations { totalCount } }";
+  const acl = { componentId: COMPONENT, refs };
+  const { errors = [] } = (await post("/graphql", {
+    query,
+    variables: { input: { acl } },
+  })) as unknown as { errors?: { extensions: { problems: { path: string }[] } }[] };
+  return errors.flatMap(({ extensions }) => extensions.problems.map(({ path }) => path));
+}
+
 /** What the webhook answers: the role's first letters, or why not. */
 async function reads(claims: Record<string, unknown>): Promise<string> {
   const token = await issuer.sign({ unique_name: "ann@example.com", ...claims });
@@ -124,6 +137,8 @@ describe("a group of an access list", () => {
     expect(result).toContain("`group:twins` is the name of 3 groups");
     expect(result).toContain("refs.3");
     expect(result).toContain("`group:nobody's` is no group");
+    expect(await planned(refs)).toEqual(["refs.1", "refs.3"]);
+    expect(await planned(["group:doctors"])).toEqual([]);
     expect(await reads({ groups: [doctors] })).toBe("allowed");
     expect(await reads({ unique_name: "bob@example.com" })).toBe("NO_GRANT");
   });
