@@ -6,13 +6,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AccessRefusal, type Decision, decide } from "../domain/access.ts";
 import { askedRootFields, type RequestRefusal } from "../domain/graphql-request.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { Identified, Identify } from "./groups.ts";
 import {
   type HookRefusal,
   type HookRequest,
   headerValue,
   readHookRequest,
 } from "./hook-request.ts";
-import { readIdentity } from "./identity.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { VerifyToken } from "./verify.ts";
 
@@ -26,8 +26,7 @@ export interface WebhookOptions {
   readonly verify: VerifyToken;
   /** Headers that may carry the token, in order of preference; any case. */
   readonly headerNames: readonly string[];
-  /** Claims that may hold the user's name, in order of preference; absent: the usual ones. */
-  readonly nameClaims?: readonly string[];
+  readonly identify: Identify;
   /** Seconds; absent: 300. */
   readonly socketMaxAge?: number;
   readonly log: Logger;
@@ -45,7 +44,7 @@ type WebhookRefusal =
   | "TOKEN_MISSING"
   | "TOKEN_REFUSED"
   | "TOKEN_KEYS_UNAVAILABLE"
-  | "IDENTITY_UNKNOWN"
+  | Extract<Identified, { ok: false }>["reason"]
   | "ACCESS_UNKNOWN"
   | "FAULT";
 
@@ -83,9 +82,11 @@ async function authenticate(request: IncomingMessage, options: WebhookOptions): 
   if (token === null) return refuse("TOKEN_MISSING");
   const verified = await options.verify(token);
   if (!verified.ok) return verified;
-  const identity = readIdentity(verified.claims, options.nameClaims);
-  if (identity === null) return refuse("IDENTITY_UNKNOWN");
-  const { userId, subjects } = identity;
+  const who = await options.identify(verified.claims);
+  if (!who.ok && who.reason === "GROUPS_UNAVAILABLE")
+    return { ok: false, reason: who.reason, user: who.identity.userId };
+  if (!who.ok) return who;
+  const { userId, subjects } = who.identity;
   const result = askedRootFields(read.hook.request);
   if (!result.ok) return { ...result, user: userId };
   // Looked at last and decided by at once: what is answered is what is known now.

@@ -8,6 +8,7 @@ import "./condition.ts";
 import "./revision.ts";
 import "./grant.ts";
 import "./subject.ts";
+import "./group-binding.ts";
 import "./operation.ts";
 import "./output-ports.ts";
 import "./changes.ts";

@@ -9,6 +9,8 @@ const HAND_WRITTEN = [
   "operation_running_idx",
   "operation_ended_idx",
   "finding_live_key",
+  "group_binding_live_key",
+  "group_binding_object_idx",
 ];
 
 let migrated: TestDatabase;
