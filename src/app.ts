@@ -100,7 +100,7 @@ async function startParts(context: Context): Promise<Parts> {
       ? undefined
       : createWebhook({
           snapshot,
-          verify: createTokenVerifier(access),
+          verify: createTokenVerifier({ ...access, log }),
           identify: identifyBy(context, snapshot),
           headerNames: access.headerNames,
           log,

@@ -49,10 +49,10 @@ export function createAdminSignIn(settings: AdminSettings): SignIn {
   let notBefore = Number.NEGATIVE_INFINITY;
   const find = async (): Promise<void> => {
     try {
-      const { audience, issuer, foreignAudiences } = settings;
+      const { audience, issuer, foreignAudiences, log } = settings;
       const { jwksUrl } = await discover(issuer);
       const expected = { audiences: [audience], issuers: [issuer], foreignAudiences };
-      verifier = createTokenVerifier({ jwksUrl, ...expected, algorithms: ALGORITHMS });
+      verifier = createTokenVerifier({ jwksUrl, ...expected, algorithms: ALGORITHMS, log });
     } catch (error) {
       notBefore = performance.now() + PAUSE_MS;
       settings.log.warn({ err: error }, "admin: the identity provider cannot be asked");

@@ -1,6 +1,7 @@
-/** An identity provider's published keys (JWKS): fetched when they are needed, and never more often because of strangers. */
+/** An identity provider's published keys (JWKS): fetched when they are needed, and seldom because of strangers. */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import { fetchJson } from "../directory/fetch-json.ts";
+import type { Logger } from "../observability/logger.ts";
 
 /** In milliseconds. */
 export interface KeyTiming {
@@ -26,6 +27,12 @@ const TIMING: KeyTiming = {
   wait: 1_000,
 };
 
+export interface KeySourceOptions {
+  readonly timing?: Partial<KeyTiming> | undefined;
+  /** Told when fetching begins to fail, and when it works again. */
+  readonly log?: Logger | undefined;
+}
+
 /** Bytes of the document; that of a large provider has 20,000. */
 const LARGEST_DOCUMENT = 1_000_000;
 
@@ -42,9 +49,11 @@ interface Known {
  * The key for a token's header. The first fetch begins at once, in the background; there is only ever one at a time.
  * @throws from the returned function: KeysUnavailable; JOSEError when there is no key for the token
  */
-export function createKeySource(url: URL, given: Partial<KeyTiming> = {}): JWTVerifyGetKey {
-  const timing = { ...TIMING, ...given };
+export function createKeySource(url: URL, options: KeySourceOptions = {}): JWTVerifyGetKey {
+  const timing = { ...TIMING, ...options.timing };
+  const { log } = options;
   let known: Known | undefined;
+  let failing = false;
   let notBefore = Number.NEGATIVE_INFINITY;
   let fetching: Promise<void> | undefined;
 
@@ -53,8 +62,12 @@ export function createKeySource(url: URL, given: Partial<KeyTiming> = {}): JWTVe
     try {
       known = { keys: await readKeySet(url, timing.timeout), at: performance.now() };
       pause = timing.pause;
-    } catch {
+      if (failing) log?.info({ url: url.href }, "the identity provider's keys can be had again");
+      failing = false;
+    } catch (err) {
       // The last known ones are kept; whoever needs others learns that there are none.
+      if (!failing) log?.warn({ err, url: url.href }, "the identity provider's keys cannot be had");
+      failing = true;
     } finally {
       notBefore = performance.now() + pause;
       fetching = undefined;

@@ -2,6 +2,7 @@
 import { hash } from "node:crypto";
 import { errors, type JWTPayload, jwtVerify } from "jose";
 import { AppError } from "../errors.ts";
+import type { Logger } from "../observability/logger.ts";
 import { createKeySource, KeysUnavailable, type KeyTiming } from "./keys.ts";
 
 /** Signatures by a private key only: with any other, whoever can verify a token can make one. */
@@ -27,6 +28,7 @@ export interface TokenSettings {
   readonly foreignAudiences?: readonly string[];
   /** When keys are fetched; absent: as src/access/keys.ts has it. */
   readonly keyTiming?: Partial<KeyTiming>;
+  readonly log?: Logger;
 }
 
 /** What is wrong with a token, for whoever sets things up. */
@@ -66,7 +68,10 @@ export function createTokenVerifier(settings: TokenSettings): VerifyToken {
       "CONFIGURATION",
       `Tokens need an audience, an issuer, and algorithms of the families RS, PS and ES${unsafe.length > 0 ? `, not ${unsafe.join(", ")}` : ""}.`,
     );
-  const keys = createKeySource(new URL(settings.jwksUrl), settings.keyTiming);
+  const keys = createKeySource(new URL(settings.jwksUrl), {
+    timing: settings.keyTiming,
+    log: settings.log,
+  });
   const remembered = createMemory();
   const options = {
     audience: [...audiences],

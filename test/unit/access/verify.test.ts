@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, importSPKI, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createTokenVerifier, type TokenSettings } from "../../../src/access/verify.ts";
+import { createLogger } from "../../../src/observability/logger.ts";
 import { AUDIENCE, ISSUER, startIssuer, type TestIssuer } from "./token-issuer.ts";
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -321,7 +322,9 @@ describe("the provider's keys", () => {
     issuer.breakWith(answer);
     const before = issuer.fetches();
     const keyTiming = { wait: 200, timeout: 400, pauseAfterFailure: 300 };
-    const verify = createTokenVerifier(settings({ keyTiming }));
+    const told: string[] = [];
+    const log = createLogger({ level: "info" }, { write: (line) => void told.push(line) });
+    const verify = createTokenVerifier(settings({ keyTiming, log }));
     const token = await issuer.sign(ann);
     const results = await Promise.all(Array.from({ length: 20 }, () => verify(token)));
     for (const result of results)
@@ -329,6 +332,10 @@ describe("the provider's keys", () => {
     expect(issuer.fetches() - before).toBe(1);
     issuer.breakWith(null);
     await expect.poll(async () => (await verify(token)).ok, { timeout: 5_000 }).toBe(true);
+    expect(told.map((line) => JSON.parse(line).msg)).toEqual([
+      "the identity provider's keys cannot be had",
+      "the identity provider's keys can be had again",
+    ]);
   });
 
   it("are not waited for longer than a request can wait", async () => {
