@@ -2,13 +2,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
+import { createAdminSignIn } from "./access/admin.ts";
+import { createBindings } from "./access/bindings.ts";
+import { createIdentify } from "./access/groups.ts";
+import { createMemberships } from "./access/memberships.ts";
 import { type Snapshot, startSnapshot } from "./access/snapshot.ts";
 import { startUsage, type Usage } from "./access/usage.ts";
 import { createTokenVerifier } from "./access/verify.ts";
 import { createWebhook, type Webhook } from "./access/webhook.ts";
-import { type Address, type Config, isLoopback } from "./config.ts";
+import type { Config } from "./config.ts";
+import { type Address, isLoopback } from "./config-checks.ts";
 import { type Context, createContext } from "./context.ts";
 import { createGraphqlHandler } from "./graphql/server.ts";
+import { createActorOf, refuseTwoTokens } from "./graphql/sign-in.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createDocsRouter } from "./rest/docs.ts";
@@ -45,8 +51,8 @@ export async function startApp(
   log: Logger,
   options: { graphiql?: boolean } = {},
 ): Promise<App> {
-  if (config.sources.credentials === "inline")
-    log.warn("SOURCE_CREDENTIALS=inline: credentials are written into Hasura's metadata in clear");
+  for (const { path, message } of config.warnings)
+    log.warn({ setting: path }, `${path} ${message}`);
   const context = await createContext(config, log);
   const parts = await startParts(context);
   const health = createHealth({
@@ -105,7 +111,8 @@ async function startParts(context: Context): Promise<Parts> {
       ? undefined
       : createWebhook({
           snapshot,
-          verify: createTokenVerifier(access),
+          verify: createTokenVerifier({ ...access, log }),
+          identify: identifyBy(context, snapshot),
           headerNames: access.headerNames,
           socketMaxAge: access.socketMaxAge,
           usage,
@@ -115,6 +122,14 @@ async function startParts(context: Context): Promise<Parts> {
     ? await startWorker(operations, { reconcileSchedule: config.reconcile.schedule })
     : undefined;
   return { context, snapshot, worker, webhook, usage };
+}
+
+/** Who somebody is, by what the configuration says about groups. */
+function identifyBy({ accessDb: db, config, directory, log }: Context, snapshot: Snapshot) {
+  return createIdentify(config.access, {
+    memberships: directory === null ? undefined : createMemberships({ directory, log }),
+    subjectsOf: createBindings({ db, snapshot, log }),
+  });
 }
 
 /** What listens where. A process that only works listens too, for those who ask how it is. */
@@ -146,8 +161,7 @@ function answer(
   web.disable("x-powered-by");
   // No answer is kept by anybody, so none needs a digest.
   web.disable("etag");
-  if (faces.has("admin"))
-    web.use("/graphql", createGraphqlHandler({ operations: context.operations, graphiql }));
+  if (faces.has("admin")) web.use("/graphql", refuseTwoTokens, adminHandler(context, graphiql));
   if (faces.has("rest"))
     web.use(
       createRestRouter({
@@ -173,6 +187,14 @@ function answer(
     }
     web(request, response);
   };
+}
+
+/** Where an identity provider is set for admins, whoever asks shows its token; else this machine is enough. */
+function adminHandler({ config, operations, log }: Context, graphiql: boolean) {
+  if (config.admin === null) return createGraphqlHandler({ operations, graphiql });
+  const { nameClaims } = config.access;
+  const signIn = createAdminSignIn({ ...config.admin, nameClaims, log });
+  return createGraphqlHandler({ operations, graphiql, actor: createActorOf(signIn) });
 }
 
 async function listen(

@@ -38,6 +38,18 @@ export function createCli(environment: Environment): Command {
     .description("Show what provisioning a descriptor file would do, without doing it.")
     .action((file: string) => plan(environment, file));
   cli
+    .command("doctor")
+    .description(
+      "Check the configuration and everything it names; exit code 1 when something fails.",
+    )
+    .option("--json", "print one JSON object a line instead of text")
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { diagnose, findingText } = await import("./doctor.ts");
+      const findings = await diagnose(environment);
+      for (const finding of findings) say(json ? JSON.stringify(finding) : findingText(finding));
+      if (findings.some(({ status }) => status === "fail")) process.exitCode = 1;
+    });
+  cli
     .command("reconcile")
     .description("Hold Hasura against what was applied, tell of differences, and wait for the end.")
     .option("--repair", "also make Hasura agree; ways to the data that others made are left alone")

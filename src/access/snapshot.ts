@@ -60,6 +60,8 @@ export interface Snapshot {
   ready(): boolean;
   /** The generation that is known, even if it may not be used; 0 before the first. */
   generation(): bigint;
+  /** The last generation up to that one in which the bindings of groups may have changed. */
+  groupsGeneration(): bigint;
   /** Returns when the newest generation is known and leased. @throws when the database cannot be asked */
   refresh(): Promise<void>;
   /** Stops deciding, then ends the lease. */
@@ -81,6 +83,7 @@ interface State {
   access: Access | null;
   /** Of the generation that is known. */
   stamp: string | null;
+  groupsGeneration: bigint;
   /** On the monotonic clock. */
   usableUntil: number;
   /** Database's time minus the monotonic clock, rather too late than too early. */
@@ -93,6 +96,7 @@ export function startSnapshot(options: SnapshotOptions): Snapshot {
   const state: State = {
     access: null,
     stamp: null,
+    groupsGeneration: 0n,
     usableUntil: Number.NEGATIVE_INFINITY,
     clockOffset: 0,
     stopped: false,
@@ -109,6 +113,7 @@ export function startSnapshot(options: SnapshotOptions): Snapshot {
     ask: createAsk(options),
     ready: () => current() !== null,
     generation: () => state.access?.generation ?? 0n,
+    groupsGeneration: () => state.groupsGeneration,
     refresh: async () => {
       if (state.stopped) throw unavailable(new Error("stopped"));
       await turn.ask();
@@ -232,6 +237,7 @@ async function load(state: State, connection: AccessConnection, hasuraId: string
     applyChanges(known, { generation, holders, blocks });
   }
   state.stamp = stamp;
+  if (changes === "everything" || changes.groups) state.groupsGeneration = generation;
   state.clockOffset = databaseTime - began;
 }
 

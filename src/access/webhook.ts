@@ -3,14 +3,14 @@
  * because every data request waits for it. Hasura knows two answers, 200 and 401; whatever is not plainly allowed is 401.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { JWTPayload } from "jose";
 import { type AccessRefusal, decide } from "../domain/access.ts";
 import type { RequestRefusal } from "../domain/graphql-document.ts";
 import { askedRootFields, type DocumentReader } from "../domain/graphql-request.ts";
 import type { Logger } from "../observability/logger.ts";
 import { createDocumentReader } from "./documents.ts";
+import type { Identified, Identify } from "./groups.ts";
 import { type HookRefusal, type HookRequest, readHookRequest } from "./hook-request.ts";
-import { type Identity, readIdentity } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { type PortUse, portUse, type Usage } from "./usage.ts";
 import type { VerifyToken } from "./verify.ts";
@@ -25,8 +25,7 @@ export interface WebhookOptions {
   readonly verify: VerifyToken;
   /** Headers that may carry the token, in order of preference; any case. */
   readonly headerNames: readonly string[];
-  /** Claims that may hold the user's name, in order of preference; absent: the usual ones. */
-  readonly nameClaims?: readonly string[];
+  readonly identify: Identify;
   /** Seconds; absent: 300. */
   readonly socketMaxAge?: number;
   /** Counts what is answered; absent: nobody does. */
@@ -48,7 +47,7 @@ type WebhookRefusal =
   | "TOKEN_MISSING"
   | "TOKEN_REFUSED"
   | "TOKEN_KEYS_UNAVAILABLE"
-  | "IDENTITY_UNKNOWN"
+  | Extract<Identified, { ok: false }>["reason"]
   | "ACCESS_UNKNOWN"
   | "FAULT";
 
@@ -58,30 +57,10 @@ type Answer = (
   | { readonly ok: false; readonly reason: WebhookRefusal }
 ) & { readonly identity?: Identity; readonly use?: PortUse };
 
-/** What a webhook remembers from request to request. */
-interface WebhookMemory {
-  readonly readDocument: DocumentReader;
-  identify(claims: JWTPayload): Identity | null;
-}
-
 export function createWebhook(settings: WebhookOptions): Webhook {
   const headerNames = settings.headerNames.map((name) => name.toLowerCase());
-  const { log } = settings;
-  // The verifier gives the same claims for a token it remembers; they go when it forgets them.
-  const identities = new WeakMap<JWTPayload, Identity | null>();
-  const options: WebhookOptions & WebhookMemory = {
-    ...settings,
-    headerNames,
-    readDocument: createDocumentReader(),
-    identify(claims) {
-      let identity = identities.get(claims);
-      if (identity === undefined) {
-        identity = readIdentity(claims, settings.nameClaims);
-        identities.set(claims, identity);
-      }
-      return identity;
-    },
-  };
+  const options = { ...settings, headerNames, readDocument: createDocumentReader() };
+  const { log } = options;
   return async (request, response) => {
     if (pathOf(request) !== WEBHOOK_PATH) return false;
     let answer: Answer;
@@ -110,7 +89,7 @@ export function createWebhook(settings: WebhookOptions): Webhook {
 
 async function authenticate(
   request: IncomingMessage,
-  options: WebhookOptions & WebhookMemory,
+  options: WebhookOptions & { readonly readDocument: DocumentReader },
 ): Promise<Answer> {
   const read = await readHookRequest(request);
   if (!read.ok) return read;
@@ -118,8 +97,9 @@ async function authenticate(
   if (token === null) return refuse("TOKEN_MISSING");
   const verified = await options.verify(token);
   if (!verified.ok) return verified;
-  const identity = options.identify(verified.claims);
-  if (identity === null) return refuse("IDENTITY_UNKNOWN");
+  const who = await options.identify(verified.claims);
+  if (!who.ok) return who;
+  const { identity } = who;
   const { subjects } = identity;
   const result = askedRootFields(read.hook.request, options.readDocument);
   if (!result.ok) return { ...result, identity };

@@ -9,6 +9,7 @@ import "./revision.ts";
 import "./grant.ts";
 import "./external-role.ts";
 import "./subject.ts";
+import "./group-binding.ts";
 import "./operation.ts";
 import "./output-ports.ts";
 import "./changes.ts";

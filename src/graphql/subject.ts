@@ -19,7 +19,7 @@ const SubjectKind = builder.enumType("SubjectKind", {
   } as const,
 });
 
-const SubjectNode = builder.objectRef<SubjectShape>("Subject");
+export const SubjectNode = builder.objectRef<SubjectShape>("Subject");
 
 builder.node(SubjectNode, {
   id: { resolve: ({ ref }) => ref, description: "Global id, for `node`." },

@@ -22,7 +22,7 @@ export interface AccessHead extends KnownGeneration {
   readonly databaseTime: number;
   /** What changed since the generation that is known; `everything` when that cannot be said. */
   readonly changes:
-    | { readonly holders: readonly string[]; readonly blocks: boolean }
+    | { readonly holders: readonly string[]; readonly blocks: boolean; readonly groups: boolean }
     | "everything";
 }
 
@@ -35,6 +35,7 @@ const headRows = z.tuple([
     recognised: z.boolean(),
     everything: z.boolean(),
     blocks: z.boolean(),
+    groups: z.boolean(),
     holders: z.array(z.string()),
   }),
 ]);
@@ -57,16 +58,18 @@ export async function readHead(db: SqlRunner, known: KnownGeneration | null): Pr
        (SELECT count(*) FROM changes) AS logged,
        (SELECT coalesce(bool_or(everything), false) FROM changes) AS everything,
        (SELECT coalesce(bool_or(blocks), false) FROM changes) AS blocks,
+       (SELECT coalesce(bool_or(groups), false) FROM changes) AS groups,
        (SELECT coalesce(json_agg(DISTINCT holder), '[]') FROM changes, unnest(holders) AS holder) AS holders
      FROM newest`,
     since,
     sinceStamp,
   );
-  const [{ generation, stamp, ms, logged, recognised, everything, blocks, holders }] =
+  const [{ generation, stamp, ms, logged, recognised, everything, ...changed }] =
     headRows.parse(rows);
   // One row for each generation, or the log does not reach back: then nobody can say what changed.
   const whole = recognised && logged === generation - since && !everything;
-  const changes = whole ? { holders, blocks } : "everything";
+  const { holders, blocks, groups } = changed;
+  const changes = whole ? { holders, blocks, groups } : "everything";
   return { generation, stamp, databaseTime: ms, changes };
 }
 

@@ -27,6 +27,8 @@ export interface AccessChange {
   readonly holders?: readonly string[];
   /** Whether blocks changed. */
   readonly blocks?: boolean;
+  /** Whether the bindings of groups changed. */
+  readonly groups?: boolean;
 }
 
 /** How many generations back a replica can catch up without loading everything. */
@@ -40,20 +42,21 @@ const CHANGES_REMOVED_AT_ONCE = 500;
  * @returns the generation that holds the change
  */
 export async function bumpGeneration(tx: Tx, change: AccessChange | "everything"): Promise<bigint> {
-  const { holders = [], blocks = false } = change === "everything" ? {} : change;
+  const { holders = [], blocks = false, groups = false } = change === "everything" ? {} : change;
   const rows = await tx.$queryRawUnsafe(
     `WITH counted AS (
        INSERT INTO access_generation AS known (id, generation) VALUES (1, 1)
        ON CONFLICT (id) DO UPDATE SET generation = known.generation + 1, changed_at = now()
        RETURNING generation
      ), logged AS (
-       INSERT INTO access_change (generation, holders, blocks, everything)
-       SELECT generation, $2::uuid[], $3, $4 FROM counted
+       INSERT INTO access_change (generation, holders, blocks, groups, everything)
+       SELECT generation, $2::uuid[], $3, $4, $5 FROM counted
      )
      SELECT generation, pg_notify($1, generation::text)::text FROM counted`,
     ACCESS_CHANNEL,
     [...holders],
     blocks,
+    groups,
     change === "everything",
   );
   const generation = oneGeneration(rows);

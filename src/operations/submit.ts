@@ -158,7 +158,9 @@ export async function submitUpdateAcl(
     const same = await sameRunning(tx, port, asked);
     if (same !== null) return same.token;
     const token = randomUUID();
-    const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request: { subjects } };
+    // As it was sent only where a group can still turn out to be wrong.
+    const request = ctx.directory === null ? { subjects } : { subjects, refs: [...input.refs] };
+    const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request };
     await recordOperation(ctx, tx, port, token, actor, facts);
     await wake(tx, { task: "beside", token });
     return token;

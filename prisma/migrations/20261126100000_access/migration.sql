@@ -67,6 +67,7 @@ CREATE TABLE "access_change" (
     "generation" BIGINT NOT NULL,
     "holders" UUID[],
     "blocks" BOOLEAN NOT NULL DEFAULT false,
+    "groups" BOOLEAN NOT NULL DEFAULT false,
     "everything" BOOLEAN NOT NULL DEFAULT false,
     "stamp" UUID NOT NULL DEFAULT gen_random_uuid(),
 

@@ -214,14 +214,24 @@ describe("the head", () => {
     const known = await readHead(db, null);
     expect(known.changes).toBe("everything");
     expect(known.generation).toBe(await readGeneration(db));
-    expect((await readHead(db, known)).changes).toEqual({ holders: [], blocks: false });
+    expect((await readHead(db, known)).changes).toEqual({
+      holders: [],
+      blocks: false,
+      groups: false,
+    });
     await change(db, async () => undefined, { holders: [ports.health] });
     await change(db, async () => undefined, { holders: [ports.sales, ports.health] });
     const { generation, changes } = await readHead(db, known);
     expect(generation).toBe(known.generation + 2n);
-    expect(changes).toEqual({ holders: [ports.health, ports.sales].sort(), blocks: false });
+    expect(changes).toEqual({
+      holders: [ports.health, ports.sales].sort(),
+      blocks: false,
+      groups: false,
+    });
     await change(db, async () => undefined, { blocks: true });
-    expect((await readHead(db, known)).changes).toMatchObject({ blocks: true });
+    expect((await readHead(db, known)).changes).toMatchObject({ blocks: true, groups: false });
+    await change(db, async () => undefined, { groups: true });
+    expect((await readHead(db, known)).changes).toMatchObject({ blocks: true, groups: true });
     await change(db, async () => undefined, "everything");
     expect((await readHead(db, known)).changes).toBe("everything");
   });
@@ -231,7 +241,7 @@ describe("the head", () => {
     const known = await readHead(db, null);
     await change(db, async () => undefined, { holders: [ports.health] });
     const next = await readHead(db, known);
-    expect(next.changes).toEqual({ holders: [ports.health], blocks: false });
+    expect(next.changes).toEqual({ holders: [ports.health], blocks: false, groups: false });
     await change(db, async () => undefined, { holders: [ports.sales] });
     expect((await readHead(db, { ...known, stamp: null })).changes).toBe("everything");
     expect((await readHead(db, { ...known, stamp: next.stamp })).changes).toBe("everything");

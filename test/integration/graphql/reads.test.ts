@@ -303,6 +303,16 @@ describe("grants, subjects, sources and operations", () => {
     expect(await inventory.ask('{ subject(ref: "user:nobody") { ref } }')).toEqual({
       subject: null,
     });
+    const binding = { objectId: "an-object-id", name: "All", actor: "test" };
+    const { groupBinding } = inventory.db;
+    await groupBinding.create({ data: { ...binding, subject: "group:all", endedAt: new Date(1) } });
+    const bound = async (ref: string) =>
+      (await inventory.ask(`{ subject(ref: "${ref}") { binding { objectId name actor } } }`))
+        .subject;
+    expect(await bound("group:all")).toEqual({ binding: null });
+    await groupBinding.create({ data: { ...binding, subject: "group:all" } });
+    expect(await bound("group:all")).toEqual({ binding });
+    expect(await bound("user:ann")).toEqual({ binding: null });
     const [error] = await inventory.refused('{ subject(ref: "nobody") { ref } }');
     expect(error?.extensions.code).toBe("INVALID_REFS");
 

@@ -12,6 +12,8 @@ const HAND_WRITTEN_INDEXES = [
   "operation_running_idx",
   "operation_ended_idx",
   "finding_live_key",
+  "group_binding_live_key",
+  "group_binding_object_idx",
 ];
 const HAND_WRITTEN = [...HAND_WRITTEN_INDEXES, "grant_holder_check", "access_block_target_check"];
 
