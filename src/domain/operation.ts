@@ -9,6 +9,10 @@ export const OPERATION_KINDS = [
   "RECONCILE",
   "PAUSE",
   "ACKNOWLEDGE",
+  "GRANT",
+  "REVOKE",
+  "BLOCK",
+  "UNBLOCK",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -28,6 +32,10 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   RECONCILE: 30 * MINUTE,
   PAUSE: MINUTE,
   ACKNOWLEDGE: MINUTE,
+  GRANT: 2 * MINUTE,
+  REVOKE: 2 * MINUTE,
+  BLOCK: 2 * MINUTE,
+  UNBLOCK: 2 * MINUTE,
 };
 
 export function isEnded(status: OperationStatus): boolean {

@@ -11,10 +11,12 @@ import "./external-role.ts";
 import "./subject.ts";
 import "./group-binding.ts";
 import "./operation.ts";
+import "./block.ts";
 import "./output-ports.ts";
 import "./changes.ts";
 import "./finding.ts";
 import "./interventions.ts";
+import "./access-changes.ts";
 import "./hasura.ts";
 import { builder } from "./builder.ts";
 

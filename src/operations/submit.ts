@@ -15,16 +15,13 @@ import type { OutputPort } from "../inventory/generated/client.ts";
 import { endAllGrants } from "../inventory/grants.ts";
 import { claimNames } from "../inventory/names.ts";
 import { endOperation, logOperations, newestRunningChange } from "../inventory/operations.ts";
-import {
-  acceptRevision,
-  lockOrCreatePort,
-  lockPort,
-  type PortIdentity,
-} from "../inventory/ports.ts";
+import { acceptRevision, lockOrCreatePort, lockPort } from "../inventory/ports.ts";
 import { addRevision, readRevision } from "../inventory/revisions.ts";
 import {
   identityFrom,
   identityOf,
+  isProvisioned,
+  notProvisioned,
   type PortInput,
   recordOperation,
   sameRunning,
@@ -208,12 +205,6 @@ async function isGone(tx: Tx, port: OutputPort): Promise<boolean> {
   return port.phase === "REMOVED" && (await newestRunningChange(tx, port.id)) === null;
 }
 
-/** It is live, or will be when what is on its way is done; a teardown on its way says no. */
-async function isProvisioned(tx: Tx, port: OutputPort): Promise<boolean> {
-  const running = await newestRunningChange(tx, port.id);
-  return running === null ? port.phase === "ACTIVE" : running.kind === "PROVISION";
-}
-
 /** @throws AppError PORT_PAUSED, or PORT_PROTECTED for a teardown */
 function refuseIfHeld(port: OutputPort, change: "PROVISION" | "UNPROVISION"): void {
   const held = (
@@ -234,19 +225,6 @@ function refuseIfHeld(port: OutputPort, change: "PROVISION" | "UNPROVISION"): vo
   if (port.pausedAt !== null) throw held("PORT_PAUSED", "paused", port.pausedBy, port.pauseReason);
   if (change === "UNPROVISION" && port.protectedAt !== null)
     throw held("PORT_PROTECTED", "protected from teardown", port.protectedBy, port.protectReason);
-}
-
-function notProvisioned(identity: PortIdentity, path: string): AppError {
-  const { componentId, environment } = identity;
-  return new AppError(
-    "NOT_PROVISIONED",
-    `The output port ${componentId} is not provisioned in environment ${environment}.`,
-    {
-      problems: [
-        { path, message: "names a port that is not provisioned", suggestion: "provision it first" },
-      ],
-    },
-  );
 }
 
 function ownerOf({ id: portId, environment }: OutputPort) {

@@ -61,7 +61,7 @@ describe("an output port", () => {
       rootFields: ["alpha_select", "alpha_by_pk", "alpha_agg"],
       columns: ["A"],
       url: "https://plane.example.com/ui/ports/development/urn%3Admb%3Acmp%3AHealthcare%3Avaccinations%3A0%3Aalpha",
-      viewerCan: ["PROVISION", "UNPROVISION", "UPDATE_ACL", "PAUSE"],
+      viewerCan: ["PROVISION", "UNPROVISION", "UPDATE_ACL", "GRANT", "PAUSE", "BLOCK"],
       acceptedRevision: 1,
       appliedRevision: 1,
       dataProduct: {
@@ -144,7 +144,7 @@ describe("an output port", () => {
       rootFields: [],
       columns: [],
       source: null,
-      viewerCan: ["PROVISION"],
+      viewerCan: ["PROVISION", "BLOCK"],
     });
   });
 });

@@ -1,0 +1,5 @@
+-- AlterEnum
+ALTER TYPE "OperationKind" ADD VALUE 'GRANT';
+ALTER TYPE "OperationKind" ADD VALUE 'REVOKE';
+ALTER TYPE "OperationKind" ADD VALUE 'BLOCK';
+ALTER TYPE "OperationKind" ADD VALUE 'UNBLOCK';
