@@ -6,7 +6,7 @@ import { builder } from "./builder.ts";
 import { GrantHolder } from "./grant-holder.ts";
 import { atArg, subjectMatches } from "./inputs.ts";
 
-const GrantClassType = builder.enumType("GrantClass", {
+export const GrantClassType = builder.enumType("GrantClass", {
   description: "Where a grant comes from.",
   values: {
     ACL: { description: "From the access list that Witboost sends, as a whole." },

@@ -17,6 +17,7 @@ import "./changes.ts";
 import "./finding.ts";
 import "./interventions.ts";
 import "./access-changes.ts";
+import "./explain-access.ts";
 import "./hasura.ts";
 import { builder } from "./builder.ts";
 

@@ -110,3 +110,16 @@ export async function loadBindings(
     subjects.set(object_id, [...(subjects.get(object_id) ?? []), subject]);
   return { generation, subjects };
 }
+
+/** Those of the groups that are bound to nothing. */
+export async function unboundAmong<Subject extends string>(
+  db: DbOrTx,
+  groups: readonly Subject[],
+): Promise<Subject[]> {
+  const rows = await db.groupBinding.findMany({
+    where: { subject: { in: [...groups] }, endedAt: null },
+    select: { subject: true },
+  });
+  const bound = new Set(rows.map(({ subject }) => subject));
+  return groups.filter((group) => !bound.has(group));
+}

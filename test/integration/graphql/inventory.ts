@@ -52,7 +52,12 @@ export async function startInventory(): Promise<Inventory> {
     const document = parse(query);
     const faults = validate(schema, document);
     if (faults.length > 0) throw faults[0];
-    return execute({ schema, document, variableValues, contextValue: { operations, actor } });
+    return execute({
+      schema,
+      document,
+      variableValues,
+      contextValue: { operations, actor, explain: null },
+    });
   };
   return {
     db,

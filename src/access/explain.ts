@@ -1,0 +1,99 @@
+/**
+ * Why somebody is let in or refused: what the webhook answers, by the same code, with what led to it. It is decided by
+ * the inventory as it is now. A webhook that has not followed the last change yet may still answer by the one before.
+ */
+import { type Explanation, explain } from "../domain/access.ts";
+import { arrangeAccess } from "../domain/access-index.ts";
+import type { Asked } from "../domain/graphql-document.ts";
+import type { Subject } from "../domain/subject.ts";
+import { loadAccessAbout } from "../inventory/access-load.ts";
+import type { Db } from "../inventory/db.ts";
+import { unboundAmong } from "../inventory/groups.ts";
+import type { GroupMatch } from "../settings.ts";
+import { type AnyRefusal, type AuthoriseParts, authorise } from "./authorise.ts";
+import { createDocumentReader } from "./documents.ts";
+import type { Identify } from "./groups.ts";
+import type { Identity } from "./identity.ts";
+import type { TokenFault, VerifyToken } from "./verify.ts";
+
+export interface ExplainQuestion {
+  /** A consumer's token, which is neither kept nor logged; or a subject, and groups that it is in. */
+  readonly who:
+    | { readonly token: string }
+    | { readonly subject: Subject; readonly groups: readonly Subject[] };
+  /** The GraphQL request as Hasura forwards it; `null`: it does not say what it asks for. */
+  readonly request: unknown;
+  /** `X-Hasura-Role`. */
+  readonly wishedRole: string | undefined;
+}
+
+export interface AccessExplanation {
+  /** Why not; `null` when it is allowed. */
+  readonly reason: AnyRefusal | null;
+  /** What is wrong with the token, where that is the reason. */
+  readonly fault: TokenFault | null;
+  /** Who asks; `null` when that is not known. */
+  readonly identity: Identity | null;
+  /** Groups of a subject that are bound to no object of the directory: no token stands for them. */
+  readonly unboundGroups: readonly Subject[];
+  /** `null` when it did not come so far that the request was read. */
+  readonly asked: Asked | null;
+  /** `null` when it came to no decision. */
+  readonly explanation: Explanation | null;
+  /** Ms since the epoch; `null` where there is no token. */
+  readonly tokenExpiresAt: number | null;
+}
+
+export type ExplainAccess = (question: ExplainQuestion) => Promise<AccessExplanation>;
+
+export interface ExplainOptions {
+  readonly db: Db;
+  readonly hasuraId: string;
+  readonly verify: VerifyToken;
+  readonly identify: Identify;
+  readonly groupMatch: GroupMatch;
+}
+
+/** Makes what explains. */
+export function createExplain(options: ExplainOptions): ExplainAccess {
+  const { db, hasuraId, verify, identify, groupMatch } = options;
+  const readDocument = createDocumentReader();
+  return async ({ who, request, wishedRole }) => {
+    const named = "token" in who ? [] : [...new Set([who.subject, ...who.groups])];
+    const groups = named.filter((subject) => subject.startsWith("group:"));
+    const unboundGroups = groupMatch === "bound" ? await unboundAmong(db, groups) : [];
+    let explanation: Explanation | null = null;
+    const parts: AuthoriseParts = {
+      verify,
+      identify,
+      readDocument,
+      viewFor: async (subjects, { fields }) => {
+        const about = { fields: [...fields], roles: wishedRole === undefined ? [] : [wishedRole] };
+        const { facts, databaseTime } = await loadAccessAbout(db, hasuraId, subjects, about);
+        return { access: arrangeAccess(facts), now: databaseTime };
+      },
+      judge: (access, question) => {
+        explanation = explain(access, question);
+        return explanation.decision;
+      },
+    };
+    const subjects = named.filter((subject) => !unboundGroups.includes(subject));
+    const asker = "token" in who ? who.token : { userId: who.subject, subjects };
+    const result = await authorise({ who: asker, request, wishedRole }, parts);
+    if (!result.ok) {
+      const { reason, fault = null, identity = null } = result;
+      const nothing = { asked: null, explanation: null, tokenExpiresAt: null };
+      return { reason, fault, identity, unboundGroups, ...nothing };
+    }
+    const { decision, identity, asked, tokenExpiresAt } = result;
+    return {
+      reason: decision.allow ? null : decision.reason,
+      fault: null,
+      identity,
+      unboundGroups,
+      asked,
+      explanation,
+      tokenExpiresAt: Number.isFinite(tokenExpiresAt) ? tokenExpiresAt : null,
+    };
+  };
+}
