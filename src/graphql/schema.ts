@@ -18,6 +18,8 @@ import "./finding.ts";
 import "./interventions.ts";
 import "./access-changes.ts";
 import "./explain-access.ts";
+import "./usage.ts";
+import "./access.ts";
 import "./hasura.ts";
 import { builder } from "./builder.ts";
 

@@ -2,7 +2,7 @@
 import { AppError } from "../errors.ts";
 import { type DbOrTx, databaseTime, type Tx } from "./db.ts";
 import type { AccessBlock } from "./generated/client.ts";
-import { inForce } from "./in-force.ts";
+import { inForce, standing } from "./in-force.ts";
 
 /** What is blocked: a subject everywhere, a port for everybody, or the pair. */
 export interface BlockTarget {
@@ -72,6 +72,46 @@ export async function blocksMeeting(
     where: { hasuraId, AND: [inForce(new Date()), { OR: [...onPort, ...onSubject] }] },
     orderBy: [{ since: "asc" }, { id: "asc" }],
   });
+}
+
+/**
+ * Whom of those who were ever granted a port blocks keep off it at a moment.
+ * @returns `null`: everybody
+ */
+export async function blockedOn(
+  db: DbOrTx,
+  { hasuraId, portId }: { readonly hasuraId: string; readonly portId: string },
+  at: Date,
+): Promise<string[] | null> {
+  const rows = await db.$queryRaw<{ subject: string | null }[]>`
+    SELECT DISTINCT b.subject FROM access_block b
+    WHERE b.hasura_id = ${hasuraId} AND b.since <= ${at}
+      AND (b.ended_at IS NULL OR b.ended_at > ${at}) AND (b.until IS NULL OR b.until > ${at})
+      AND (b.port_id = ${portId}::uuid OR (b.port_id IS NULL AND EXISTS (
+        SELECT FROM "grant" g WHERE g.port_id = ${portId}::uuid AND g.subject = b.subject)))`;
+  if (rows.some(({ subject }) => subject === null)) return null;
+  return rows.flatMap(({ subject }) => subject ?? []);
+}
+
+/**
+ * Off which ports blocks keep whoever is all of these subjects at a moment, by id.
+ * @returns `null`: off everything
+ */
+export async function blockedFor(
+  db: DbOrTx,
+  { hasuraId, subjects }: { readonly hasuraId: string; readonly subjects: readonly string[] },
+  at: Date,
+): Promise<string[] | null> {
+  const mine = { in: [...subjects] };
+  const rows = await db.accessBlock.findMany({
+    where: {
+      hasuraId,
+      AND: [standing("LIVE", at), { OR: [{ subject: mine }, { subject: null }] }],
+    },
+    select: { subject: true, portId: true },
+  });
+  if (rows.some(({ portId }) => portId === null)) return null;
+  return [...new Set(rows.flatMap(({ portId }) => portId ?? []))];
 }
 
 export function unknownBlock(): AppError {
