@@ -27,6 +27,8 @@ export interface Outcome {
 }
 
 export interface Service {
+  /** The settings it runs with: for another process beside it. */
+  readonly environment: Record<string, string>;
   readonly app: App;
   readonly sandbox: TestSandbox;
   readonly issuer: TestIssuer;
@@ -51,7 +53,7 @@ const OUTCOME = "{ token kind status code result actor problems { path message }
 /** @param settings more of the environment */
 export async function startService(settings: Record<string, string> = {}): Promise<Service> {
   const [sandbox, issuer] = await Promise.all([startTestSandbox(), startIssuer()]);
-  const config = readConfig({
+  const environment = {
     ...sandboxEnvironment(sandbox),
     PORT: "0",
     OPERATION_WAIT_MS: "10000",
@@ -59,7 +61,8 @@ export async function startService(settings: Record<string, string> = {}): Promi
     JWT_AUDIENCE: AUDIENCE,
     JWT_ISSUER: ISSUER,
     ...settings,
-  });
+  };
+  const config = readConfig(environment);
   let logged = "";
   const destination = {
     write: (line: string) => {
@@ -83,6 +86,7 @@ export async function startService(settings: Record<string, string> = {}): Promi
       { input, wait },
     );
   return {
+    environment,
     app,
     sandbox,
     issuer,

@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type App, startApp } from "../../../src/app.ts";
 import { readConfig } from "../../../src/config.ts";
+import { bumpGeneration } from "../../../src/inventory/access.ts";
+import { openDb } from "../../../src/inventory/db.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { type EntraStandIn, startEntraStandIn } from "../../../src/sandbox/entra.ts";
 import { sandboxEnvironment } from "../../../src/sandbox/environment.ts";
@@ -27,7 +29,7 @@ beforeAll(async () => {
   const config = readConfig({
     ...sandboxEnvironment(sandbox),
     PORT: "0",
-    OPERATION_WAIT_MS: "5000",
+    OPERATION_WAIT_MS: "15000",
     JWKS_URL: issuer.jwksUrl,
     JWT_AUDIENCE: AUDIENCE,
     JWT_ISSUER: ISSUER,
@@ -204,6 +206,36 @@ describe("a group that an admin blocks or grants to", () => {
     await change("unblock", { subject: "group:contractors" });
     expect(await reads({ groups: [former], unique_name: "eve@example.com" })).toBe("allowed");
     await change("revokeAccess", { componentId: COMPONENT, subject: "group:contractors" });
+  });
+
+  it("counts in an explanation as it does for the webhook: by its binding, or not at all", async () => {
+    const surgeons = entra.addGroup("Surgeons");
+    await updateAcl("group:surgeons");
+    const explained = async (input: object) => {
+      const query = `query ($input: ExplainAccessInput!) { explainAccess(input: $input) {
+        allowed reason identity { subjects unboundGroups } } }`;
+      const answer = await post("/graphql", { query, variables: { input } });
+      return (answer as unknown as { data: { explainAccess: object } }).data.explainAccess;
+    };
+    const token = await issuer.sign({ unique_name: "eve@example.com", groups: [surgeons] });
+    expect(await explained({ token })).toMatchObject({
+      allowed: true,
+      identity: { subjects: ["user:eve_example.com", "group:surgeons"], unboundGroups: [] },
+    });
+    // Given before groups were bound.
+    const db = openDb(sandbox.databaseUrl, { poolSize: 1 });
+    await db.groupBinding.deleteMany({ where: { subject: "group:surgeons" } });
+    await db.$transaction((tx) => bumpGeneration(tx, { groups: true }));
+    await db.$disconnect();
+    const groups = ["group:surgeons"];
+    expect(await explained({ subject: "user:eve_example.com", groups })).toEqual({
+      ...{ allowed: false, reason: "NO_GRANT" },
+      identity: { subjects: ["user:eve_example.com"], unboundGroups: groups },
+    });
+    await expect
+      .poll(() => reads({ unique_name: "eve@example.com", groups: [surgeons] }))
+      .toBe("NO_GRANT");
+    expect(await explained({ token })).toMatchObject({ allowed: false, reason: "NO_GRANT" });
   });
 
   it("waits for a directory that is away; what is bound already does not", async () => {
