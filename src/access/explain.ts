@@ -54,10 +54,13 @@ export interface ExplainOptions {
   readonly groupMatch: GroupMatch;
 }
 
+/** Of documents: a person asks about the same one a few times. */
+const REMEMBERED_BYTES = 1_000_000;
+
 /** Makes what explains. */
 export function createExplain(options: ExplainOptions): ExplainAccess {
   const { db, hasuraId, verify, identify, groupMatch } = options;
-  const readDocument = createDocumentReader();
+  const readDocument = createDocumentReader(REMEMBERED_BYTES);
   return async ({ who, request, wishedRole }) => {
     const named = "token" in who ? [] : [...new Set([who.subject, ...who.groups])];
     const groups = named.filter((subject) => subject.startsWith("group:"));
@@ -68,7 +71,9 @@ export function createExplain(options: ExplainOptions): ExplainAccess {
       identify,
       readDocument,
       viewFor: async (subjects, { fields }) => {
-        const about = { fields: [...fields], roles: wishedRole === undefined ? [] : [wishedRole] };
+        // No role has a NUL in its name, and PostgreSQL cannot be asked for one.
+        const roles = wishedRole === undefined || wishedRole.includes("\0") ? [] : [wishedRole];
+        const about = { fields: [...fields], roles };
         const { facts, databaseTime } = await loadAccessAbout(db, hasuraId, subjects, about);
         return { access: arrangeAccess(facts), now: databaseTime };
       },

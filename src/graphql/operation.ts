@@ -1,5 +1,6 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
 import type { Prisma } from "../inventory/generated/client.ts";
+import { operationRequestSchema } from "../operations/request.ts";
 import { builder, isUuid } from "./builder.ts";
 import { OperationInfo, storedInfo } from "./info.ts";
 import { PlanType, storedPlan } from "./plan.ts";
@@ -109,6 +110,12 @@ builder.prismaObjectFields(OperationNode, (t) => ({
     select: { info: true },
     description: "What it leaves for Witboost; null when nothing.",
     resolve: ({ info }) => (info === null ? null : storedInfo.parse(info)),
+  }),
+  subject: t.string({
+    nullable: true,
+    select: { request: true },
+    description: "The one subject whose access it changes; null where there is none.",
+    resolve: ({ request }) => operationRequestSchema.parse(request).subject ?? null,
   }),
   url: t.string({
     nullable: true,

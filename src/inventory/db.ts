@@ -1,4 +1,5 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import { z } from "zod";
 import { type Prisma, PrismaClient } from "./generated/client.ts";
 
 /** The inventory's client. Every function of this layer takes it, or a transaction of it, first. */
@@ -24,4 +25,18 @@ export async function databaseTime(db: DbOrTx): Promise<Date> {
   const [row] = await db.$queryRaw<{ ms: number }[]>`
     SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms`;
   return new Date(row?.ms ?? Number.NaN);
+}
+
+/** PostgreSQL's codes for values that it can hold nowhere: a NUL in a text or in JSON, a moment beyond its calendar. */
+const UNSTORABLE = ["22021", "22P05", "22008"];
+
+const databaseFailure = z.object({
+  meta: z.object({
+    driverAdapterError: z.object({ cause: z.object({ originalCode: z.enum(UNSTORABLE) }) }),
+  }),
+});
+
+/** Whether a query failed because of a value that no database could take: whoever sent it has to send another. */
+export function isUnstorable(error: unknown): boolean {
+  return databaseFailure.safeParse(error).success;
 }

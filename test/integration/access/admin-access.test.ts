@@ -79,11 +79,13 @@ describe("an admin's grant", () => {
     await updateAcl();
     expect(await reads(ann)).toBe("allowed");
     const { data } = await service.ask(
-      "query ($s: String) { grants(filter: {subject: $s}) { edges { node { class reason actor until operation { kind } } } } }",
+      "query ($s: String) { grants(filter: {subject: $s}) { edges { node { class reason actor until operation { kind subject } } } } }",
       { s: ANN.toUpperCase() },
     );
     const node = { class: "MANUAL", reason, actor: "admin:local", until: null };
-    expect(data?.grants?.edges).toEqual([{ node: { ...node, operation: { kind: "GRANT" } } }]);
+    expect(data?.grants?.edges).toEqual([
+      { node: { ...node, operation: { kind: "GRANT", subject: ANN } } },
+    ]);
     expect(await revoke()).toMatchObject({
       kind: "REVOKE",
       status: "COMPLETED",
@@ -187,8 +189,12 @@ describe("a block", () => {
     await updateAcl(ANN, "user:bob_example.com");
     await block({ subject: ANN, componentId: PORT });
     expect([await reads(ann), await reads(bob)]).toEqual(["BLOCKED", "allowed"]);
-    const { result } = await block({ componentId: PORT, environment: "Development" });
+    const { result, token } = await block({ componentId: PORT, environment: "Development" });
     expect(result).toBe(`Access to ${PORT} is blocked for everybody.`);
+    const asked = await service.ask("query ($t: ID!) { operation(token: $t) { subject } }", {
+      t: token,
+    });
+    expect(asked.data?.operation).toEqual({ subject: null });
     expect([await reads(ann), await reads(bob)]).toEqual(["BLOCKED", "BLOCKED"]);
     expect((await unblock({ componentId: PORT })).result).toBe(
       `The block of everybody on ${PORT} has ended.`,

@@ -401,3 +401,34 @@ describe("a cursor that was not given out", () => {
     }
   });
 });
+
+describe("a value that no database can hold", () => {
+  it.each([
+    "grants(filter: {subject: $text}) { totalCount }",
+    "grants(filter: {componentId: $id}) { totalCount }",
+    "blocks(filter: {environment: $text}) { totalCount }",
+    "operations(filter: {actor: $text}) { totalCount }",
+    "outputPorts(filter: {search: $text}) { totalCount }",
+    "outputPort(componentId: $id) { id }",
+    "usage(filter: {subject: $text}) { allowed }",
+    "refusals(filter: {subject: $text}) { totalCount }",
+    "externalRole(role: $text) { id }",
+  ])("is the sender's fault: a NUL in %s", async (field) => {
+    const type = field.includes("$id") ? "$id: ID!" : "$text: String!";
+    const nul = "user:a\0b";
+    const [error] = await inventory.refused(`query (${type}) { ${field} }`, { id: nul, text: nul });
+    expect(error?.extensions.code).toBe("BAD_REQUEST");
+    expect(error?.message).toContain("cannot be held by the database");
+  });
+
+  it.each([
+    "grants(at: $at) { totalCount }",
+    "blocks(at: $at) { totalCount }",
+    "operations(filter: {startedFrom: $at}) { totalCount }",
+  ])("is the sender's fault: the year 0 in %s", async (field) => {
+    const at = "0000-01-01T00:00:00Z";
+    const [error] = await inventory.refused(`query ($at: DateTime!) { ${field} }`, { at });
+    expect(error?.extensions.code).toBe("BAD_REQUEST");
+    expect(error?.message).toContain("cannot be held by the database");
+  });
+});
