@@ -34,15 +34,22 @@ export async function claimNames<Claim extends OwnedClaim>(
   hasuraId: string,
   claims: readonly Claim[],
 ): Promise<(TakenName & { readonly claim: Claim })[]> {
-  await tx.ownedName.createMany({
-    // Sorted, so that two who claim overlapping names wait for one another instead of dead-locking.
-    data: [...claims]
-      .sort((a, b) => (nameKey(a) < nameKey(b) ? -1 : 1))
-      .map(({ namespace, name, purpose, environment, portId, sourceId }) => ({
-        ...{ hasuraId, namespace, name, purpose, environment, portId, sourceId },
-      })),
-    skipDuplicates: true,
-  });
+  // Sorted, so that two who claim overlapping names wait for one another instead of dead-locking.
+  const sorted = [...claims].sort((a, b) => (nameKey(a) < nameKey(b) ? -1 : 1));
+  const made = await tx.$executeRaw`
+    INSERT INTO owned_name (hasura_id, namespace, name, environment, purpose, port_id, source_id)
+    SELECT ${hasuraId}, claim.namespace::"Namespace", claim.name, claim.environment, claim.purpose,
+      claim.port_id, claim.source_id
+    FROM unnest(
+      ${sorted.map(({ namespace }) => namespace)}::text[],
+      ${sorted.map(({ name }) => name)}::text[],
+      ${sorted.map(({ environment }) => environment)}::text[],
+      ${sorted.map(({ purpose }) => purpose)}::text[],
+      ${sorted.map(({ portId }) => portId ?? null)}::uuid[],
+      ${sorted.map(({ sourceId }) => sourceId ?? null)}::uuid[]
+    ) AS claim (namespace, name, environment, purpose, port_id, source_id)
+    ON CONFLICT DO NOTHING`;
+  if (made === claims.length) return [];
   const rows = await tx.$queryRaw<(OwnedRow & { position: number })[]>`
     SELECT claim.position::int AS position, ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
     WHERE n.port_id IS DISTINCT FROM (${claims.map(({ portId }) => portId ?? null)}::uuid[])[claim.position]
@@ -103,15 +110,19 @@ function isOwned(row: Partial<OwnedRow>): row is OwnedRow {
 const OWNED_COLUMNS = Prisma.sql`
   n.namespace::text AS namespace, n.name, n.environment, p.component_id AS port, s.name AS source`;
 
-/** By arrays: Prisma's OR of some forty pairs costs more than all else in a validation. */
+/**
+ * By arrays: Prisma's OR of some forty pairs costs more than all else in a validation. Each name is looked up by itself
+ * (LIMIT keeps PostgreSQL from joining instead): what it costs does not grow with the names there are.
+ */
 function ownedAmong(hasuraId: string, claims: readonly NameClaim[]): Prisma.Sql {
   const namespaces = claims.map(({ namespace }) => namespace);
   const names = claims.map(({ name }) => name);
   return Prisma.sql`
     FROM unnest(${namespaces}::text[], ${names}::text[])
       WITH ORDINALITY AS claim (namespace, name, position)
-    JOIN owned_name n ON n.hasura_id = ${hasuraId}
-      AND n.namespace = claim.namespace::"Namespace" AND n.name = claim.name
+    CROSS JOIN LATERAL (
+      SELECT * FROM owned_name o WHERE o.hasura_id = ${hasuraId}
+        AND o.namespace = claim.namespace::"Namespace" AND o.name = claim.name LIMIT 1) n
     LEFT JOIN output_port p ON p.id = n.port_id
     LEFT JOIN source s ON s.id = n.source_id`;
 }
