@@ -32,7 +32,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
   const accessDb = openDb(config.databaseUrl, { poolSize: ACCESS_CONNECTIONS });
   await recordHasura(db, { id: config.hasura.id, url: config.hasura.url });
   const inspector = startSources(config.sources);
-  const ended = listenForEnds(config.databaseUrl, log);
+  const ended = listenForEnds(config.databaseUrl, db, log);
   const redact = (text: string): string => redactText(text, config.secrets);
   const operations: OperationsContext = {
     db,

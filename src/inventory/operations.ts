@@ -190,6 +190,15 @@ export async function endOperations(
     SELECT pg_notify(${OPERATION_CHANNEL}, token::text) FROM ended`;
 }
 
+/** Those of the tokens whose operations do not run any more. */
+export async function endedAmong(db: DbOrTx, tokens: readonly string[]): Promise<string[]> {
+  const rows = await db.operation.findMany({
+    where: { token: { in: [...tokens] }, status: { not: "RUNNING" } },
+    select: { token: true },
+  });
+  return rows.map(({ token }) => token);
+}
+
 /** Keeps the plans with their operations, unless an earlier attempt made one: a later plan finds a part of it done. */
 export async function keepFirstPlans(
   db: DbOrTx,
