@@ -66,6 +66,13 @@ export async function dueToCommit(
   hasuraId: string,
   limit: number,
 ): Promise<Operation[]> {
+  const tokens = await dueTokens(db, hasuraId, limit);
+  if (tokens.length === 0) return [];
+  return db.operation.findMany({ where: { token: { in: tokens } }, orderBy: { seq: "asc" } });
+}
+
+/** The tokens of these. */
+export async function dueTokens(db: DbOrTx, hasuraId: string, limit: number): Promise<string[]> {
   const rows = await db.$queryRaw<{ token: string }[]>`
     SELECT o.token FROM operation o
     WHERE o.hasura_id = ${hasuraId} AND o.status = 'RUNNING'
@@ -75,9 +82,7 @@ export async function dueToCommit(
         WHERE e.port_id = o.port_id AND e.status = 'RUNNING' AND e.seq < o.seq
           AND e.kind IN ('PROVISION', 'UNPROVISION'))
     ORDER BY o.seq LIMIT ${limit}`;
-  if (rows.length === 0) return [];
-  const token = { in: rows.map((row) => row.token) };
-  return db.operation.findMany({ where: { token }, orderBy: { seq: "asc" } });
+  return rows.map(({ token }) => token);
 }
 
 /**
