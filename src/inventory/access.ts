@@ -75,7 +75,10 @@ const accessRows = z.array(
 const LIVE_GRANT = `g.hasura_id = $1 AND g.ended_at IS NULL AND (g.until IS NULL OR g.until > now())`;
 const LIVE_PORT = `p.hasura_id = $1 AND p.phase = 'ACTIVE'`;
 
-/** One statement, so that all of it is of one moment. `%SUBJECT%` stands for the choice of grants. */
+/**
+ * One statement, so that all of it is of one moment. Names are found by their port alone: with the Hasura beside it,
+ * PostgreSQL may go through all names of the Hasura for each port while it has no statistics.
+ */
 const ACCESS_SQL = `
   WITH live AS (
     SELECT p.id AS port_id, g.subject, extract(epoch FROM g.until)::float8 * 1000 AS ms
@@ -87,11 +90,10 @@ const ACCESS_SQL = `
     coalesce((SELECT generation FROM access_generation WHERE id = 1), 0) AS generation
   UNION ALL
   SELECT 'role', p.id::text, p.role,
-    coalesce(array_agg(n.name) FILTER (WHERE n.name IS NOT NULL), '{}'), NULL, NULL
+    ARRAY(SELECT n.name FROM owned_name n WHERE n.port_id = p.id AND n.namespace = 'ROOT_FIELD'),
+    NULL, NULL
   FROM output_port p
-    LEFT JOIN owned_name n ON n.port_id = p.id AND n.hasura_id = $1 AND n.namespace = 'ROOT_FIELD'
   WHERE ${LIVE_PORT}
-  GROUP BY p.id
   UNION ALL
   SELECT 'grant', port_id::text, subject, NULL, ms, NULL FROM live`;
 
@@ -100,8 +102,8 @@ const ACCESS_OF_SUBJECTS_SQL = ACCESS_SQL.replace(
   `WHERE ${LIVE_GRANT}`,
   `WHERE ${LIVE_GRANT} AND g.subject = ANY($2::text[])`,
 ).replace(
-  `WHERE ${LIVE_PORT}\n  GROUP BY`,
-  `WHERE ${LIVE_PORT} AND p.id IN (SELECT port_id FROM live)\n  GROUP BY`,
+  `WHERE ${LIVE_PORT}\n  UNION`,
+  `WHERE ${LIVE_PORT} AND p.id IN (SELECT port_id FROM live)\n  UNION`,
 );
 
 /** The facts, and the database's clock (ms since the epoch) when they were read. */
