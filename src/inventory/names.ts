@@ -34,8 +34,7 @@ export async function claimNames<Claim extends OwnedClaim>(
   hasuraId: string,
   claims: readonly Claim[],
 ): Promise<(TakenName & { readonly claim: Claim })[]> {
-  // Sorted, so that two who claim overlapping names wait for one another instead of dead-locking.
-  const sorted = [...claims].sort((a, b) => (nameKey(a) < nameKey(b) ? -1 : 1));
+  const sorted = sortedClaims(claims);
   const made = await tx.$executeRaw`
     INSERT INTO owned_name (hasura_id, namespace, name, environment, purpose, port_id, source_id)
     SELECT ${hasuraId}, claim.namespace::"Namespace", claim.name, claim.environment, claim.purpose,
@@ -61,13 +60,16 @@ export async function claimNames<Claim extends OwnedClaim>(
   });
 }
 
-function nameKey({ namespace, name }: NameClaim): string {
-  return `${namespace} ${name}`;
+/** In one order, so that two who claim overlapping names wait for one another instead of dead-locking. */
+export function sortedClaims<Claim extends NameClaim>(claims: readonly Claim[]): Claim[] {
+  const key = ({ namespace, name }: NameClaim): string => `${namespace} ${name}`;
+  return [...claims].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /**
- * How a request for a port stands: the facts of it that are applied (null when it is not in Hasura), and which of the
- * names it needs others own. One statement, for it is asked on every validation. Records nothing.
+ * How a request for a port stands: whether it was never asked for, the facts of it that are applied (null when it is
+ * not in Hasura), and which of the names it needs others own. One statement, for it is asked on every validation.
+ * Records nothing.
  * @param withLive whether the facts are wanted; else `live` is null
  */
 export async function livePortAndTakenNames(
@@ -75,7 +77,7 @@ export async function livePortAndTakenNames(
   identity: PortIdentity,
   claims: readonly NameClaim[],
   withLive: boolean,
-): Promise<{ live: PortSpec | null; taken: TakenName[] }> {
+): Promise<{ isNew: boolean; live: PortSpec | null; taken: TakenName[] }> {
   const { hasuraId, environment } = identity;
   const rows = await db.$queryRaw<(Partial<OwnedRow> & { spec: unknown })[]>`
     WITH me AS (
@@ -90,6 +92,7 @@ export async function livePortAndTakenNames(
     WHERE n.port_id IS DISTINCT FROM (SELECT id FROM me)`;
   const spec = rows.find((row) => row.spec !== null)?.spec;
   return {
+    isNew: rows.every(isOwned),
     live: spec === undefined ? null : portSpecSchema.parse(spec),
     taken: rows.flatMap((row) => (isOwned(row) ? takenName(row, claims) : [])),
   };

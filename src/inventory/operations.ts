@@ -28,8 +28,8 @@ export interface NewOperation {
   readonly accessGeneration?: bigint | null;
 }
 
-export async function addOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
-  return tx.operation.create({ data: operation });
+export async function addOperation(tx: Tx, operation: NewOperation): Promise<void> {
+  await tx.operation.create({ data: operation, select: { token: true } });
 }
 
 /** The newest operation of a port that asks for something; admins' notes on it are none. */
@@ -245,6 +245,7 @@ export async function logOperation(
 
 /** Writes lines in their order. */
 export async function logOperations(db: DbOrTx, lines: readonly LogLine[]): Promise<void> {
+  if (lines.length === 0) return;
   await db.operationLog.createMany({
     data: lines.map(({ token: operationToken, ...line }) => ({ operationToken, ...line })),
   });
