@@ -4,7 +4,7 @@
  */
 import pc from "picocolors";
 
-/** One figure. `target` is the most it may be, and `ok` whether it holds. */
+/** One figure. `target` is the most it may be, or the least where more is better, and `ok` whether it holds. */
 export interface Line {
   readonly bench: string;
   readonly metric: string;
@@ -43,18 +43,19 @@ function median(values: readonly number[]): number {
   return (middle + (sorted[(sorted.length >> 1) - 1] ?? middle)) / 2;
 }
 
-/** The median of the values, as a line of that bench; with `atMost` it has a target to hold. */
+/** The median of the values, as a line of that bench; with `atMost` or `atLeast` it has a target to hold. */
 export function figure(
   bench: string,
   metric: string,
   unit: string,
   values: readonly number[],
-  target: { atMost?: number } = {},
+  target: { readonly atMost: number } | { readonly atLeast: number } | Record<string, never> = {},
 ): Line {
   const value = Number(median(values).toPrecision(4));
-  const { atMost } = target;
-  const judged = atMost === undefined ? {} : { target: atMost, ok: value <= atMost };
-  return { bench, metric, value, unit, ...judged };
+  const line = { bench, metric, value, unit };
+  if ("atMost" in target) return { ...line, target: target.atMost, ok: value <= target.atMost };
+  if ("atLeast" in target) return { ...line, target: target.atLeast, ok: value >= target.atLeast };
+  return line;
 }
 
 const colours = pc.createColors(process.stderr.isTTY === true);
