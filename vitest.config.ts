@@ -18,6 +18,8 @@ export default defineConfig({
   test: {
     // Vitest leaves a core free by default; most of these wait for PostgreSQL or for a process.
     maxWorkers: "100%",
+    // Only what never comes waits so long; a busy machine makes the rest late.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,

@@ -2,12 +2,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
+import { createAdminSignIn } from "./access/admin.ts";
+import { createBindings } from "./access/bindings.ts";
+import { createIdentify } from "./access/groups.ts";
+import { createMemberships } from "./access/memberships.ts";
 import { type Snapshot, startSnapshot } from "./access/snapshot.ts";
+import { startUsage, type Usage } from "./access/usage.ts";
 import { createTokenVerifier } from "./access/verify.ts";
 import { createWebhook, type Webhook } from "./access/webhook.ts";
-import { type Address, type Config, isLoopback } from "./config.ts";
+import type { Config } from "./config.ts";
+import { type Address, isLoopback } from "./config-checks.ts";
 import { type Context, createContext } from "./context.ts";
 import { createGraphqlHandler } from "./graphql/server.ts";
+import { createActorOf, refuseTwoTokens } from "./graphql/sign-in.ts";
 import { createHealth, type Health } from "./health.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createDocsRouter } from "./rest/docs.ts";
@@ -32,6 +39,7 @@ interface Parts {
   readonly snapshot: Snapshot | undefined;
   readonly worker: Worker | undefined;
   readonly webhook: Webhook | undefined;
+  readonly usage: Usage | undefined;
 }
 
 /**
@@ -43,8 +51,8 @@ export async function startApp(
   log: Logger,
   options: { graphiql?: boolean } = {},
 ): Promise<App> {
-  if (config.sources.credentials === "inline")
-    log.warn("SOURCE_CREDENTIALS=inline: credentials are written into Hasura's metadata in clear");
+  for (const { path, message } of config.warnings)
+    log.warn({ setting: path }, `${path} ${message}`);
   const context = await createContext(config, log);
   const parts = await startParts(context);
   const health = createHealth({
@@ -89,19 +97,39 @@ async function startParts(context: Context): Promise<Parts> {
         log,
       })
     : undefined;
+  const usage =
+    snapshot === undefined || access.usage === "off"
+      ? undefined
+      : startUsage({
+          db: context.accessDb,
+          hasuraId: config.hasura.id,
+          detail: access.usage,
+          log,
+        });
   const webhook =
     snapshot === undefined
       ? undefined
       : createWebhook({
           snapshot,
-          verify: createTokenVerifier(access),
+          verify: createTokenVerifier({ ...access, log }),
+          identify: identifyBy(context, snapshot),
           headerNames: access.headerNames,
+          socketMaxAge: access.socketMaxAge,
+          usage,
           log,
         });
   const worker = faces.has("worker")
     ? await startWorker(operations, { reconcileSchedule: config.reconcile.schedule })
     : undefined;
-  return { context, snapshot, worker, webhook };
+  return { context, snapshot, worker, webhook, usage };
+}
+
+/** Who somebody is, by what the configuration says about groups. */
+function identifyBy({ accessDb: db, config, directory, log }: Context, snapshot: Snapshot) {
+  return createIdentify(config.access, {
+    memberships: directory === null ? undefined : createMemberships({ directory, log }),
+    subjectsOf: createBindings({ db, snapshot, log }),
+  });
 }
 
 /** What listens where. A process that only works listens too, for those who ask how it is. */
@@ -120,7 +148,7 @@ function facesAt({ faces, addresses }: Config, at: Address): ReadonlySet<Listeni
   );
 }
 
-/** Health first, then the webhook (before Express: it is asked on every data request), then the rest. */
+/** The webhook first and before Express, for it is asked on every data request; then health, then the rest. */
 function answer(
   parts: Parts,
   faces: ReadonlySet<ListeningFace>,
@@ -133,8 +161,7 @@ function answer(
   web.disable("x-powered-by");
   // No answer is kept by anybody, so none needs a digest.
   web.disable("etag");
-  if (faces.has("admin"))
-    web.use("/graphql", createGraphqlHandler({ operations: context.operations, graphiql }));
+  if (faces.has("admin")) web.use("/graphql", refuseTwoTokens, adminHandler(context, graphiql));
   if (faces.has("rest"))
     web.use(
       createRestRouter({
@@ -148,8 +175,8 @@ function answer(
   if (faces.has("rest") || faces.has("admin")) web.use(createDocsRouter(context.config.basePath));
   web.use(unknownRoute);
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (await health(request, response)) return;
     if (faces.has("webhook") && (await webhook?.(request, response))) return;
+    if (await health(request, response)) return;
     // A page elsewhere can have its name lead to this machine; the browser then sends that name.
     if (local && !LOOPBACK_HOST.test(request.headers.host ?? "")) {
       response.writeHead(403, { "content-type": "application/json" });
@@ -160,6 +187,14 @@ function answer(
     }
     web(request, response);
   };
+}
+
+/** Where an identity provider is set for admins, whoever asks shows its token; else this machine is enough. */
+function adminHandler({ config, operations, log }: Context, graphiql: boolean) {
+  if (config.admin === null) return createGraphqlHandler({ operations, graphiql });
+  const { nameClaims } = config.access;
+  const signIn = createAdminSignIn({ ...config.admin, nameClaims, log });
+  return createGraphqlHandler({ operations, graphiql, actor: createActorOf(signIn) });
 }
 
 async function listen(
@@ -189,5 +224,6 @@ async function stop(servers: readonly Server[], parts: Parts): Promise<void> {
   );
   await parts.worker?.stop();
   await parts.snapshot?.stop();
+  await parts.usage?.stop();
   await parts.context.stop();
 }

@@ -38,6 +38,25 @@ export function createCli(environment: Environment): Command {
     .description("Show what provisioning a descriptor file would do, without doing it.")
     .action((file: string) => plan(environment, file));
   cli
+    .command("doctor")
+    .description(
+      "Check the configuration and everything it names; exit code 1 when something fails.",
+    )
+    .option("--json", "print one JSON object a line instead of text")
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { diagnose, findingText } = await import("./doctor.ts");
+      const findings = await diagnose(environment);
+      for (const finding of findings) say(json ? JSON.stringify(finding) : findingText(finding));
+      if (findings.some(({ status }) => status === "fail")) process.exitCode = 1;
+    });
+  cli
+    .command("reconcile")
+    .description("Hold Hasura against what was applied, tell of differences, and wait for the end.")
+    .option("--repair", "also make Hasura agree; ways to the data that others made are left alone")
+    .option("--port <urn>", "only this output port")
+    .option("--environment <name>", "the port's environment; absent: the only one it exists in")
+    .action((options: ReconcileOptions) => reconcile(environment, options));
+  cli
     .command("print-schema")
     .description("Print the GraphQL schema.")
     .option("--openapi", "print the REST routes' OpenAPI document instead")
@@ -114,6 +133,37 @@ async function plan(environment: Environment, file: string): Promise<void> {
   try {
     say((await previewPlan(context.operations, { provision: { descriptor } })).text);
   } finally {
+    await context.stop();
+  }
+}
+
+interface ReconcileOptions {
+  readonly repair?: boolean;
+  readonly port?: string;
+  readonly environment?: string;
+}
+
+/** Submits the operation as everybody does; a worker of this process carries it out if no other does. */
+async function reconcile(environment: Environment, options: ReconcileOptions): Promise<void> {
+  const config = readConfig(environment);
+  const { createContext } = await import("./context.ts");
+  const { submitReconcile } = await import("./operations/interventions.ts");
+  const { followOperation } = await import("./operations/follow.ts");
+  const { startWorker } = await import("./worker.ts");
+  const context = await createContext(config, createLogger({ level: "error" }));
+  const worker = await startWorker(context.operations, { reconcileSchedule: null });
+  try {
+    const asked = {
+      mode: options.repair === true ? ("repair" as const) : ("report" as const),
+      componentId: options.port,
+      environment: options.environment,
+    };
+    const token = await submitReconcile(context.operations, asked, "portcullis:command");
+    const { status, result } = await followOperation(context.operations, token, say);
+    say(result);
+    if (status !== "COMPLETED") process.exitCode = 1;
+  } finally {
+    await worker.stop();
     await context.stop();
   }
 }

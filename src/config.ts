@@ -4,9 +4,21 @@
  */
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
+import {
+  type Address,
+  addresses,
+  consumerIssuers,
+  crossChecks,
+  groupMatch,
+  isLoopback,
+  userMap,
+  warnings,
+} from "./config-checks.ts";
+import type { Subject } from "./domain/subject.ts";
 import { AppError, type Problem } from "./errors.ts";
 import {
   type Face,
+  type GroupMatch,
   SANDBOX_PARTS,
   type SandboxPart,
   SETTING_NAMES,
@@ -38,15 +50,11 @@ const PRODUCTION_SETTINGS = [
   "AZURE_CLIENT_ID",
   "AZURE_CLIENT_SECRET",
   "ROLE_MAPPER_URL",
+  "ADMIN_OIDC_ISSUER",
   "WITBOOST_TOKEN",
+  "ROLE_MAPPER_TOKEN",
   "PUBLIC_URL",
 ];
-
-const LOOPBACK_HOSTS = new Set(["127.0.0.1", "localhost", "::1"]);
-
-export function isLoopback(host: string): boolean {
-  return LOOPBACK_HOSTS.has(host);
-}
 
 /**
  * Tells vendors' packages to be quiet, unless the environment says otherwise: the Snowflake driver asks the addresses of
@@ -63,12 +71,8 @@ const SECRET_SETTINGS = [
   "SNOWFLAKE_PRIVATE_KEY",
   "AZURE_CLIENT_SECRET",
   "WITBOOST_TOKEN",
+  "ROLE_MAPPER_TOKEN",
 ] as const;
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface Config {
   readonly databaseUrl: string;
@@ -83,6 +87,8 @@ export interface Config {
   readonly operationDeadlineMs: number | null;
   readonly operationRetentionDays: number;
   readonly witboostToken: string | null;
+  /** What changes of roles by the older role mapper's routes must carry; null: they are closed. */
+  readonly roleMapperToken: string | null;
   readonly hasura: {
     readonly id: string;
     readonly url: string;
@@ -121,12 +127,42 @@ export interface Config {
     readonly audiences: readonly string[];
     readonly issuers: readonly string[];
     readonly algorithms: readonly string[];
+    /** The admins' audience: no token is good for both. */
+    readonly foreignAudiences: readonly string[];
     readonly headerNames: readonly string[];
+    /** Claims that may hold a user's name, in order of preference. */
+    readonly nameClaims: readonly string[];
+    /** Subjects that are set by hand, by the canonical form of the token's name. */
+    readonly users: ReadonlyMap<string, Subject>;
+    readonly groupMatch: GroupMatch;
     readonly maxStalenessMs: number;
+    /** Seconds. */
+    readonly socketMaxAge: number;
+    readonly usage: "off" | "port" | "subject";
   };
+  /** Microsoft Entra, asked about groups; null: nobody is asked. */
+  readonly directory: {
+    readonly tenantId: string;
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly scopes: readonly string[];
+    readonly authorityUrl: string;
+    readonly graphUrl: string;
+  } | null;
+  /** Who signs admins in; null: nobody, and their face stays on this machine. */
+  readonly admin: {
+    readonly issuer: string;
+    readonly audience: string;
+    /** The claim that holds roles, or a dotted path to it. */
+    readonly rolesClaim: string;
+    /** The consumers' audiences: no token is good for both. */
+    readonly foreignAudiences: readonly string[];
+  } | null;
   readonly logLevel: string;
   /** Values that must never be written anywhere. */
   readonly secrets: readonly string[];
+  /** What is set and weakens the service, or has no effect. */
+  readonly warnings: readonly Problem[];
 }
 
 /** What must be known before a sandbox can start. */
@@ -237,73 +273,7 @@ function readFiles(environment: Environment, problems: Problem[]): Record<string
   return given;
 }
 
-function crossChecks(settings: Settings): Problem[] {
-  const problems: Problem[] = [];
-  if (!settings.SNOWFLAKE_PASSWORD && !settings.SNOWFLAKE_PRIVATE_KEY)
-    problems.push({
-      path: "SNOWFLAKE_PASSWORD",
-      message: "is missing",
-      suggestion: "set it, or SNOWFLAKE_PRIVATE_KEY",
-    });
-  if (!settings.JWT_ISSUER && !settings.AZURE_TENANT_ID)
-    problems.push({
-      path: "JWT_ISSUER",
-      message: "is missing: a token of any issuer would pass",
-      suggestion: "set it, or AZURE_TENANT_ID, from which both of Entra's issuers follow",
-    });
-  if (settings.SOURCE_CREDENTIALS === "file")
-    for (const name of [
-      "HASURA_SNOWFLAKE_USER",
-      settings.SNOWFLAKE_PRIVATE_KEY ? "HASURA_SNOWFLAKE_PRIVATE_KEY" : "HASURA_SNOWFLAKE_PASSWORD",
-    ] as const)
-      if (!settings[name].startsWith("/"))
-        problems.push({
-          path: name,
-          message:
-            "is no absolute path, and SOURCE_CREDENTIALS=file takes paths as Hasura sees them",
-          suggestion: "/secrets/snowflake-user",
-        });
-  if ((settings.COMMIT_MAX_SECONDS ?? 0) > settings.HASURA_WRITE_TIMEOUT)
-    problems.push({
-      path: "COMMIT_MAX_SECONDS",
-      message: "is more than HASURA_WRITE_TIMEOUT: writes would be given up that are on their way",
-      suggestion: "half of HASURA_WRITE_TIMEOUT at most",
-    });
-  if (isLoopback(settings.HOST)) return problems;
-  const at = addresses(settings);
-  const listening = (["rest", "webhook", "admin"] as const).filter((face) =>
-    settings.FACES.includes(face),
-  );
-  if (new Set(listening.map((face) => at[face].port)).size < listening.length)
-    problems.push({
-      path: "WEBHOOK_PORT",
-      message: `${listening.join(", ")} share a port, which is allowed on loopback only`,
-      suggestion: "give PORT, WEBHOOK_PORT and ADMIN_PORT ports of their own, or run fewer FACES",
-    });
-  if (settings.FACES.includes("rest") && !settings.WITBOOST_TOKEN && settings.REST_OPEN !== "true")
-    problems.push({
-      path: "WITBOOST_TOKEN",
-      message: `is missing, and HOST ${settings.HOST} is reachable by others`,
-      suggestion: "set it, or say REST_OPEN=true where the network alone protects the routes",
-    });
-  return problems;
-}
-
-function addresses(settings: Settings): Config["addresses"] {
-  const { HOST: host, PORT: port, WEBHOOK_PORT, ADMIN_PORT } = settings;
-  return {
-    rest: { host, port },
-    webhook: { host, port: WEBHOOK_PORT ?? port },
-    // Without an identity provider for admins, their face never leaves this machine.
-    admin: { host: isLoopback(host) ? host : "127.0.0.1", port: ADMIN_PORT ?? port },
-  };
-}
-
 function toConfig(settings: Settings): Config {
-  const issuers = settings.JWT_ISSUER ?? [
-    `https://sts.windows.net/${settings.AZURE_TENANT_ID}/`,
-    `https://login.microsoftonline.com/${settings.AZURE_TENANT_ID}/v2.0`,
-  ];
   return {
     databaseUrl: settings.DATABASE_URL,
     addresses: addresses(settings),
@@ -315,6 +285,7 @@ function toConfig(settings: Settings): Config {
       settings.OPERATION_DEADLINE === undefined ? null : settings.OPERATION_DEADLINE * 1000,
     operationRetentionDays: settings.OPERATION_RETENTION_DAYS,
     witboostToken: settings.WITBOOST_TOKEN ?? null,
+    roleMapperToken: settings.ROLE_MAPPER_TOKEN ?? null,
     hasura: {
       id: "default",
       url: settings.HASURA_URL,
@@ -346,17 +317,51 @@ function toConfig(settings: Settings): Config {
       },
     },
     aggregates: settings.AGGREGATES,
-    access: {
-      jwksUrl: settings.JWKS_URL,
-      audiences: settings.JWT_AUDIENCE,
-      issuers,
-      algorithms: settings.JWT_ALGORITHMS,
-      headerNames: settings.AUTHORIZATION_HEADER_FIELD_NAMES,
-      maxStalenessMs: settings.ACCESS_MAX_STALENESS_MS,
-    },
+    access: accessConfig(settings),
+    directory: directoryConfig(settings),
+    admin: adminConfig(settings),
     logLevel: settings.LOG_LEVEL,
     secrets: SECRET_SETTINGS.flatMap((name) => settings[name] ?? []),
+    warnings: warnings(settings),
   };
+}
+
+function accessConfig(settings: Settings): Config["access"] {
+  const { JWT_AUDIENCE, ADMIN_AUDIENCE } = settings;
+  return {
+    jwksUrl: settings.JWKS_URL,
+    audiences: JWT_AUDIENCE,
+    issuers: consumerIssuers(settings),
+    algorithms: settings.JWT_ALGORITHMS,
+    foreignAudiences: ADMIN_AUDIENCE === undefined ? [] : without([ADMIN_AUDIENCE], JWT_AUDIENCE),
+    headerNames: settings.AUTHORIZATION_HEADER_FIELD_NAMES,
+    nameClaims: settings.IDENTITY_CLAIMS,
+    users: userMap(settings).users,
+    groupMatch: groupMatch(settings),
+    maxStalenessMs: settings.ACCESS_MAX_STALENESS_MS,
+    socketMaxAge: settings.ACCESS_SOCKET_MAX_AGE,
+    usage: settings.USAGE,
+  };
+}
+
+function directoryConfig(settings: Settings): Config["directory"] {
+  const { AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId } = settings;
+  const { AZURE_CLIENT_SECRET: clientSecret, GRAPH_URL: graphUrl } = settings;
+  if (groupMatch(settings) === "claim" || !tenantId || !clientId || !clientSecret) return null;
+  const scopes = settings.AZURE_SCOPES ?? [`${graphUrl}/.default`];
+  const authorityUrl = settings.AZURE_AUTHORITY_HOST;
+  return { tenantId, clientId, clientSecret, scopes, authorityUrl, graphUrl };
+}
+
+function adminConfig(settings: Settings): Config["admin"] {
+  const { ADMIN_OIDC_ISSUER: issuer, ADMIN_AUDIENCE: audience, JWT_AUDIENCE } = settings;
+  if (issuer === undefined || audience === undefined) return null;
+  const rolesClaim = settings.ADMIN_ROLES_CLAIM;
+  return { issuer, audience, rolesClaim, foreignAudiences: without(JWT_AUDIENCE, [audience]) };
+}
+
+function without(values: readonly string[], others: readonly string[]): string[] {
+  return values.filter((value) => !others.includes(value));
 }
 
 function settingProblem(issue: z.core.$ZodIssue): Problem {

@@ -1,5 +1,6 @@
 /** The only composition root: makes everything that has a life of its own, and ends it again. */
 import type { Config } from "./config.ts";
+import { type Directory, openDirectory } from "./directory/directory.ts";
 import { OPERATION_DEADLINES_MS } from "./domain/operation.ts";
 import { createHasuraClient } from "./hasura/client.ts";
 import { type Db, openDb } from "./inventory/db.ts";
@@ -17,6 +18,8 @@ export interface Context {
   readonly operations: OperationsContext;
   /** For the webhook alone: no busy pool may keep a data request waiting. */
   readonly accessDb: Db;
+  /** null: nobody is asked about groups. */
+  readonly directory: Directory | null;
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
   const db = openDb(config.databaseUrl);
   const accessDb = openDb(config.databaseUrl, { poolSize: ACCESS_CONNECTIONS });
   await recordHasura(db, { id: config.hasura.id, url: config.hasura.url });
+  const directory = config.directory === null ? null : await openDirectory(config.directory);
   const inspector = startSources(config.sources);
   const locks = openLocks(config.databaseUrl, "portcullis-committer");
   const ended = listenForEnds(config.databaseUrl, db, log);
@@ -49,6 +53,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     reconcileMode: config.reconcile.mode,
     inspector,
     sourceSettings: config.sources,
+    directory: config.access.groupMatch === "bound" ? directory : null,
     aggregates: config.aggregates,
     publicUrl: config.publicUrl,
     deadlineMs: (kind) => config.operationDeadlineMs ?? OPERATION_DEADLINES_MS[kind],
@@ -60,6 +65,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     log,
     operations,
     accessDb,
+    directory,
     async stop() {
       await Promise.all([inspector.stop(), ended.stop(), locks.stop()]);
       await Promise.all([db.$disconnect(), accessDb.$disconnect()]);

@@ -31,6 +31,7 @@ const CODES = {
   HASURA_REFUSED: "ours",
   HASURA_CONFLICT: "time",
   HASURA_UNAVAILABLE: "time",
+  DIRECTORY_UNAVAILABLE: "time",
   HASURA_FROZEN: "time",
   PORT_PAUSED: "sender",
   PORT_PROTECTED: "sender",

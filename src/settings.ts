@@ -12,6 +12,11 @@ const ALGORITHMS = [
   ...["ES256", "ES384", "ES512"],
 ] as const;
 
+export const GROUP_MATCHES = ["bound", "displayName", "claim"] as const;
+export type GroupMatch = (typeof GROUP_MATCHES)[number];
+
+const LOOPBACK_URL = /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?(\/|$)/;
+
 /** A list as the older services spelt it (`["a","b"]`) or plain (`a,b`). */
 const list = z.string().transform((text, context): string[] => {
   const trimmed = text.trim();
@@ -46,6 +51,27 @@ const port = whole(0, 65_535);
 const webUrl = z
   .url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" })
   .transform((text) => text.replace(/\/+$/, ""));
+
+/** In the clear only on this machine: secrets are sent there, or what is read from there is trusted. */
+const isSafeUrl = (text: string): boolean => !text.startsWith("http://") || LOOPBACK_URL.test(text);
+const SAFE_URL = "expected an https:// URL (http:// only on loopback)";
+const safeUrl = webUrl.refine(isSafeUrl, SAFE_URL);
+/** Compared letter by letter with what tokens say, so a slash at its end stays. */
+const issuerUrl = z.url({ protocol: /^https?$/, error: SAFE_URL }).refine(isSafeUrl, SAFE_URL);
+
+/** JSON that holds an object, as text, read into what the schema says. */
+function jsonObject<Value>(schema: z.ZodType<Value>, expected: string) {
+  return z.string().transform((text, context): Value => {
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch {
+      context.addIssue({ code: "custom", message: expected, input: undefined });
+      return z.NEVER;
+    }
+  });
+}
+
+const token = z.string().min(16, "expected at least 16 characters");
 
 const flag = z.enum(["true", "false"], { error: "expected true or false" });
 
@@ -143,13 +169,41 @@ export const settingsSchema = z.object({
   JWT_ALGORITHMS: someList
     .pipe(z.array(z.enum(ALGORITHMS, { error: `expected some of ${ALGORITHMS.join(", ")}` })))
     .default(["RS256"]),
+  JWT_OPTIONS: jsonObject(
+    z.record(z.string(), z.unknown()),
+    'expected a JSON object such as {"verify_exp": true}',
+  ).optional(),
   AUTHORIZATION_HEADER_FIELD_NAMES: someList.default(["authorization"]),
-  AZURE_TENANT_ID: z.string().optional(),
+  IDENTITY_CLAIMS: someList.default(["unique_name", "preferred_username", "upn", "email"]),
+  IDENTITY_MAP: jsonObject(
+    z.record(z.string(), z.string()),
+    'expected a JSON object of names and refs such as {"ann@corp_x.example": "user:ann"}',
+  ).default({}),
+  GROUP_MATCH: z
+    .enum(GROUP_MATCHES, { error: `expected one of ${GROUP_MATCHES.join(", ")}` })
+    .optional(),
+  AZURE_TENANT_ID: z
+    .string()
+    .refine(
+      (tenant) => !/^(common|organizations|consumers)$/i.test(tenant),
+      "expected the id of one tenant: this name stands for all of them",
+    )
+    .optional(),
   AZURE_CLIENT_ID: z.string().optional(),
   AZURE_CLIENT_SECRET: z.string().optional(),
-  AZURE_SCOPES: list.optional(),
+  AZURE_SCOPES: someList.optional(),
+  AZURE_AUTHORITY_HOST: safeUrl.default("https://login.microsoftonline.com"),
+  GRAPH_URL: safeUrl.default("https://graph.microsoft.com"),
+  ADMIN_OIDC_ISSUER: issuerUrl.optional(),
+  ADMIN_AUDIENCE: z.string().optional(),
+  ADMIN_ROLES_CLAIM: z.string().default("roles"),
   ACCESS_MAX_STALENESS_MS: whole(100, 600_000).default(5_000),
-  WITBOOST_TOKEN: z.string().min(16, "expected at least 16 characters").optional(),
+  ACCESS_SOCKET_MAX_AGE: whole(1, 86_400).default(300),
+  USAGE: z
+    .enum(["off", "port", "subject"], { error: "expected off, port or subject" })
+    .default("subject"),
+  WITBOOST_TOKEN: token.optional(),
+  ROLE_MAPPER_TOKEN: token.optional(),
   REST_OPEN: flag.optional(),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error", "silent"], {

@@ -3,8 +3,12 @@ import { Client } from "pg";
 import { ACCESS_CHANNEL, type SqlRunner } from "../inventory/access.ts";
 
 export interface AccessConnection extends SqlRunner {
-  /** Runs the statements of `work` as one transaction. */
-  transaction(work: () => Promise<void>): Promise<void>;
+  /**
+   * Runs the statements of `work` as one transaction; after a failure the connection is good for nothing.
+   * @param sees `one moment`: nothing that is committed after its first statement; `as it goes`: whatever is committed
+   * before each of its statements
+   */
+  transaction(sees: "one moment" | "as it goes", work: () => Promise<void>): Promise<void>;
   /** Whether it was lost; every later statement fails. */
   lost(): boolean;
   close(): Promise<void>;
@@ -49,8 +53,10 @@ export async function openAccessConnection(options: {
   }
   return {
     $queryRawUnsafe: async (sql, ...values) => (await client.query(sql, values)).rows,
-    transaction: async (work) => {
-      await client.query("BEGIN");
+    transaction: async (sees, work) => {
+      await client.query(
+        sees === "one moment" ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN",
+      );
       await work();
       await client.query("COMMIT");
     },

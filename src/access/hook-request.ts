@@ -1,6 +1,8 @@
-/** Reading what Hasura's authorisation hook sends, in both of its modes. */
+/**
+ * Reading what Hasura's authorisation hook sends, in both of its modes. Every data request passes here, so it looks at
+ * no more than it needs: the few headers that matter, and the GraphQL request as it is.
+ */
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
 
 /** Bytes of a POST body: Hasura forwards the whole request, variables included. */
 const BODY_LIMIT = 1_500_000;
@@ -10,8 +12,11 @@ const DROPPED_LIMIT = 15_000_000;
 export type HookRefusal = "BODY_TOO_LARGE" | "BODY_MALFORMED" | "METHOD_UNKNOWN";
 
 export interface HookRequest {
-  /** The client's headers by lower-case name, with every different value that was sent. */
-  readonly headers: ReadonlyMap<string, readonly string[]>;
+  /**
+   * The one value of a client's header: `undefined` when absent, `null` when there are several that differ.
+   * @param name in lower case; the client's may be in any
+   */
+  header(name: string): string | null | undefined;
   /** What Hasura forwards of the GraphQL request; `null` when it forwards none. */
   readonly request: unknown;
 }
@@ -20,60 +25,48 @@ export type HookRequestResult =
   | { readonly ok: true; readonly hook: HookRequest }
   | { readonly ok: false; readonly reason: HookRefusal };
 
-const bodySchema = z.object({
-  headers: z.record(z.string(), z.unknown()),
-  request: z.unknown().optional(),
-});
-
 /**
  * Reads the hook's request: POST has the client's headers and request in its body, GET forwards the headers as its own.
  * @throws what the connection throws when it breaks
  */
 export async function readHookRequest(message: IncomingMessage): Promise<HookRequestResult> {
   if (message.method === "GET") {
-    const headers = collectHeaders(
-      Object.entries(message.headersDistinct).map(([name, values]) => [name, values ?? []]),
-    );
-    return { ok: true, hook: { headers, request: null } };
+    const own = message.headersDistinct;
+    return { ok: true, hook: { header: (name) => oneOf(own[name] ?? []), request: null } };
   }
   if (message.method !== "POST") return { ok: false, reason: "METHOD_UNKNOWN" };
   const text = await readBody(message);
   if (text === null) return { ok: false, reason: "BODY_TOO_LARGE" };
-  const body = bodySchema.safeParse(parseJson(text));
-  if (!body.success) return { ok: false, reason: "BODY_MALFORMED" };
-  const headers = collectHeaders(
-    Object.entries(body.data.headers).map(([name, value]) => [
-      name,
-      typeof value === "string" ? [value] : [],
-    ]),
-  );
-  return { ok: true, hook: { headers, request: body.data.request ?? null } };
+  const body = parseJson(text);
+  if (!isObject(body) || !isObject(body.headers)) return { ok: false, reason: "BODY_MALFORMED" };
+  const { headers, request = null } = body;
+  return { ok: true, hook: { header: (name) => headerIn(headers, name), request } };
 }
 
-/** The one value of a header: `undefined` when absent, `null` when there are several that differ. */
-export function headerValue(hook: HookRequest, name: string): string | null | undefined {
-  const values = hook.headers.get(name.toLowerCase());
-  if (values === undefined || values.length === 0) return undefined;
-  return values.length === 1 ? values[0] : null;
-}
-
-function collectHeaders(
-  entries: readonly (readonly [string, readonly string[]])[],
-): ReadonlyMap<string, readonly string[]> {
-  const headers = new Map<string, string[]>();
-  for (const [name, values] of entries) {
-    const known = headers.get(name.toLowerCase()) ?? [];
-    headers.set(name.toLowerCase(), [...new Set([...known, ...values])]);
+/** Hasura keeps the case in which a client wrote a header's name, so there may be several of one name. */
+function headerIn(
+  headers: Readonly<Record<string, unknown>>,
+  name: string,
+): string | null | undefined {
+  const values: string[] = [];
+  for (const key in headers) {
+    if (key.length !== name.length || key.toLowerCase() !== name) continue;
+    const value = headers[key];
+    if (typeof value === "string") values.push(value);
   }
-  return headers;
+  return oneOf(values);
+}
+
+function oneOf([first, ...others]: readonly string[]): string | null | undefined {
+  return others.every((other) => other === first) ? first : null;
 }
 
 /**
  * The body as text, or `null` when it is longer than the limit. What is too much is read to its end and dropped, since
  * an answer in the middle of a body is seldom read; there is a limit to that too.
  */
-async function readBody(message: IncomingMessage): Promise<string | null> {
-  return await new Promise((resolve, reject) => {
+function readBody(message: IncomingMessage): Promise<string | null> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     message.on("data", (chunk: Buffer) => {
@@ -82,18 +75,28 @@ async function readBody(message: IncomingMessage): Promise<string | null> {
       else chunks.length = 0;
       if (size > DROPPED_LIMIT) message.destroy();
     });
-    message.on("end", () =>
-      resolve(size > BODY_LIMIT ? null : Buffer.concat(chunks).toString("utf8")),
-    );
+    message.on("end", () => {
+      if (size > BODY_LIMIT) resolve(null);
+      else resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString() ?? "");
+    });
     message.on("error", reject);
-    message.on("close", () => reject(new Error("the connection was closed")));
+    // Every message closes; the error with its stack is made only where it says something.
+    message.on("close", () => {
+      if (!message.complete) reject(new Error("the connection was closed"));
+    });
   });
 }
 
+/** `undefined` when it is no JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** By hand: a schema's check of every header would cost as much as all the rest of a decision. */
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,32 +1,36 @@
-/** From a verified token's claims to the subjects that grants are given to. */
+/** From a verified token's claims to the user whom they speak of. */
 import type { JWTPayload } from "jose";
 import { canonicalSubjectName, parseSubject, type Subject } from "../domain/subject.ts";
 
-/** Claims that may hold a user's name; the first one that does is taken. */
-const NAME_CLAIMS = ["unique_name", "preferred_username", "upn", "email"] as const;
+export interface UserSettings {
+  /** Claims that may hold a user's name; the first one that does is taken. */
+  readonly nameClaims: readonly string[];
+  /** Subjects that are set by hand, by the canonical form of the token's name. */
+  readonly users: ReadonlyMap<string, Subject>;
+}
 
+/** Somebody, with everything that a grant may be given to so that they have it. */
 export interface Identity {
-  /** `X-Hasura-User-Id`: `user:` and the name as the token has it, its first `@` as `_`. */
+  /** `X-Hasura-User-Id`. */
   readonly userId: string;
-  /** Everything that a grant may be given to so that this user has it. */
   readonly subjects: readonly Subject[];
 }
 
-/**
- * Who the token speaks of; `null` when it names nobody.
- * @param nameClaims in order of preference
- */
-export function readIdentity(
-  claims: JWTPayload,
-  nameClaims: readonly string[] = NAME_CLAIMS,
-): Identity | null {
-  const name = nameClaims.map((claim) => readName(claims, claim)).find((found) => found !== null);
+export interface User {
+  /** `X-Hasura-User-Id`: `user:` and the name as the token has it, its first `@` as `_`. */
+  readonly userId: string;
+  /** What grants are given to; `null` when it is not certain to mean this user alone. */
+  readonly subject: Subject | null;
+}
+
+/** Who the token speaks of; `null` when it names nobody. */
+export function readUser(claims: JWTPayload, settings: UserSettings): User | null {
+  const name = settings.nameClaims
+    .map((claim) => readName(claims, claim))
+    .find((found) => found !== null);
   if (name === undefined || name === null) return null;
-  const user = userSubject(name);
-  return {
-    userId: `user:${name.replace("@", "_")}`,
-    subjects: [...(user === null ? [] : [user]), ...groupSubjects(claims.groups)],
-  };
+  const set = settings.users.get(canonicalSubjectName(name));
+  return { userId: `user:${name.replace("@", "_")}`, subject: set ?? userSubject(name) };
 }
 
 /**
@@ -39,12 +43,9 @@ export function userSubject(name: string): Subject | null {
   return exactSubject("user", `${local}_${domain}`);
 }
 
-function groupSubjects(claim: unknown): Subject[] {
-  if (!Array.isArray(claim)) return [];
-  const subjects = claim.map((name: unknown) =>
-    typeof name === "string" ? exactSubject("group", name) : null,
-  );
-  return [...new Set(subjects.filter((subject) => subject !== null))];
+/** The subject of a group's name; `null` when a ref could not say it. */
+export function groupSubject(name: string): Subject | null {
+  return exactSubject("group", name);
 }
 
 function readName(claims: JWTPayload, claim: string): string | null {

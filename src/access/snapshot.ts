@@ -6,28 +6,47 @@
  * older one's place before the database is told of it, never after.
  */
 import { randomUUID } from "node:crypto";
-import { type Access, arrangeAccess } from "../domain/access.ts";
+import {
+  type Access,
+  applyChanges,
+  arrangeAccess,
+  emptyAccess,
+  type HolderFacts,
+} from "../domain/access-index.ts";
 import { AppError } from "../errors.ts";
 import {
   forgetReplica,
   holdGeneration,
-  loadAccess,
   registerReplica,
   renewLease,
   type SqlRunner,
 } from "../inventory/access.ts";
+import {
+  loadAccessOf,
+  readBlocks,
+  readHead,
+  readHolderIds,
+  readHolders,
+} from "../inventory/access-load.ts";
 import type { Logger } from "../observability/logger.ts";
 import { type AccessConnection, openAccessConnection } from "./connection.ts";
+import { createTurn, type Turn } from "./turn.ts";
 
-/** How often a load may be overtaken by a change before changes are held back for one. */
-const OVERTAKEN_AT_MOST = 3;
 /** How long the database may take to answer when it is asked in the middle of a request. */
 const ASK_TIMEOUT_MS = 200;
 const ASKS_AT_ONCE = 32;
 /** After this long without an answer the connection is given up, or later if the bound is wider. */
 const STATEMENT_TIMEOUT_MS = 5_000;
+/**
+ * A change of more holders than this is read as everything is, page by page into a new arrangement: what is in use is
+ * changed without a pause, so that must be little.
+ */
+const CHANGED_AT_MOST = 1_000;
 
-/** Something to decide by, and the database's time (ms since the epoch) to decide at. */
+/**
+ * Something to decide by, and the database's time (ms since the epoch) to decide at. Good until the next pause: it is
+ * changed in place.
+ */
 interface AccessView {
   readonly access: Access;
   readonly now: number;
@@ -41,6 +60,8 @@ export interface Snapshot {
   ready(): boolean;
   /** The generation that is known, even if it may not be used; 0 before the first. */
   generation(): bigint;
+  /** The last generation up to that one in which the bindings of groups may have changed. */
+  groupsGeneration(): bigint;
   /** Returns when the newest generation is known and leased. @throws when the database cannot be asked */
   refresh(): Promise<void>;
   /** Stops deciding, then ends the lease. */
@@ -60,6 +81,9 @@ export interface SnapshotOptions {
 
 interface State {
   access: Access | null;
+  /** Of the generation that is known. */
+  stamp: string | null;
+  groupsGeneration: bigint;
   /** On the monotonic clock. */
   usableUntil: number;
   /** Database's time minus the monotonic clock, rather too late than too early. */
@@ -71,6 +95,8 @@ interface State {
 export function startSnapshot(options: SnapshotOptions): Snapshot {
   const state: State = {
     access: null,
+    stamp: null,
+    groupsGeneration: 0n,
     usableUntil: Number.NEGATIVE_INFINITY,
     clockOffset: 0,
     stopped: false,
@@ -87,6 +113,7 @@ export function startSnapshot(options: SnapshotOptions): Snapshot {
     ask: createAsk(options),
     ready: () => current() !== null,
     generation: () => state.access?.generation ?? 0n,
+    groupsGeneration: () => state.groupsGeneration,
     refresh: async () => {
       if (state.stopped) throw unavailable(new Error("stopped"));
       await turn.ask();
@@ -101,7 +128,7 @@ export function startSnapshot(options: SnapshotOptions): Snapshot {
 
 /** Keeps a connection, and by it the snapshot and the lease, until stopped. Never throws. */
 async function follow(state: State, turn: Turn, options: SnapshotOptions): Promise<void> {
-  const { databaseUrl, maxStalenessMs, log } = options;
+  const { databaseUrl, hasuraId, maxStalenessMs, log } = options;
   const replica = randomUUID();
   const pollMs = maxStalenessMs / 5;
   let pauseMs = 0;
@@ -115,6 +142,9 @@ async function follow(state: State, turn: Turn, options: SnapshotOptions): Promi
         onWake: turn.wake,
       });
       await registerReplica(connection, replica);
+      // A lease is asked for by number alone, and this may be another database than before: one that was put back.
+      const opened = connection;
+      await opened.transaction("one moment", () => load(state, opened, hasuraId));
       while (!state.stopped && !connection.lost()) {
         const asked = turn.take();
         try {
@@ -148,33 +178,71 @@ async function confirm(
   options: SnapshotOptions,
 ): Promise<void> {
   const { hasuraId, maxStalenessMs } = options;
-  const load = async (): Promise<void> => {
-    const began = performance.now();
-    const { facts, databaseTime } = await loadAccess(connection, hasuraId);
-    state.access = arrangeAccess(facts);
-    state.clockOffset = databaseTime - began;
-  };
   const lease = async (): Promise<boolean> => {
     const generation = state.access?.generation;
     if (generation === undefined) return false;
-    return (await renewLease(connection, replica, generation, maxStalenessMs)) === generation;
+    const began = performance.now();
+    const newest = await renewLease(connection, replica, generation, maxStalenessMs);
+    state.clockOffset = newest.databaseTime - began;
+    return newest.generation === generation;
   };
-  for (let overtaken = 0; overtaken <= OVERTAKEN_AT_MOST; overtaken++) {
+  for (const isBehind of [false, true]) {
+    if (isBehind)
+      await connection.transaction("one moment", () => load(state, connection, hasuraId));
     const began = performance.now();
     if (await lease()) {
       state.usableUntil = began + maxStalenessMs;
       return;
     }
-    await load();
   }
-  // Changes come faster than they can be read: let them wait for one load, or no lease would ever be given.
+  // Overtaken while it was read: let changes wait for the little that is new, or no lease might ever be given. The
+  // database counts from the transaction's start, and gives nothing before its end.
   const began = performance.now();
-  await connection.transaction(async () => {
+  await connection.transaction("as it goes", async () => {
     await holdGeneration(connection);
-    await load();
+    await load(state, connection, hasuraId);
     await lease();
   });
   state.usableUntil = began + maxStalenessMs;
+}
+
+/**
+ * Reads what is new and takes it up. Nothing may be committed between its statements: the transaction sees one moment,
+ * or holds the generation.
+ */
+async function load(state: State, connection: AccessConnection, hasuraId: string): Promise<void> {
+  const began = performance.now();
+  const known = state.access;
+  const { generation, stamp, databaseTime, changes } = await readHead(
+    connection,
+    known && { generation: known.generation, stamp: state.stamp },
+  );
+  if (known === null || changes === "everything" || changes.holders.length > CHANGED_AT_MOST) {
+    const fresh = emptyAccess();
+    for await (const page of readHolders(
+      connection,
+      hasuraId,
+      await readHolderIds(connection, hasuraId),
+    ))
+      applyChanges(fresh, { generation, holders: byId(page), blocks: null });
+    const blocks = await readBlocks(connection, hasuraId);
+    applyChanges(fresh, { generation, holders: new Map(), blocks });
+    state.access = fresh;
+  } else {
+    // Whatever is not found any more is gone.
+    const holders = new Map<string, HolderFacts | null>(changes.holders.map((id) => [id, null]));
+    for await (const page of readHolders(connection, hasuraId, changes.holders))
+      for (const holder of page) holders.set(holder.id, holder);
+    const blocks = changes.blocks ? await readBlocks(connection, hasuraId) : null;
+    applyChanges(known, { generation, holders, blocks });
+  }
+  state.stamp = stamp;
+  if (changes === "everything" || changes.groups) state.groupsGeneration = generation;
+  state.clockOffset = databaseTime - began;
+}
+
+function byId(holders: readonly HolderFacts[]): Map<string, HolderFacts> {
+  return new Map(holders.map((holder) => [holder.id, holder]));
 }
 
 /** Asks the database about the subjects of one request; many of these at once are refused. */
@@ -187,7 +255,7 @@ function createAsk({ db, hasuraId, log }: SnapshotOptions): Snapshot["ask"] {
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, ASK_TIMEOUT_MS, null);
     });
-    const answer = loadAccess(db, hasuraId, subjects)
+    const answer = loadAccessOf(db, hasuraId, subjects)
       .then(({ facts, databaseTime }) => ({ access: arrangeAccess(facts), now: databaseTime }))
       .catch((error: unknown) => {
         log.debug({ err: error }, "access: the database could not be asked");
@@ -199,63 +267,6 @@ function createAsk({ db, hasuraId, log }: SnapshotOptions): Snapshot["ask"] {
     const view = await Promise.race([answer, late]);
     clearTimeout(timer);
     return view;
-  };
-}
-
-interface Waiting {
-  resolve(): void;
-  reject(error: Error): void;
-}
-
-interface Turn {
-  /** Ends the pause, or the next one if none is on. */
-  wake(): void;
-  /** Waits for as long, or until woken. */
-  next(ms: number): Promise<void>;
-  /** Wakes, and waits for the outcome of a round that begins after this. */
-  ask(): Promise<void>;
-  /** Those who wait for the round that begins now. */
-  take(): Waiting[];
-  /** Forgets a wake-up, unless somebody waits: what a dying connection says must not shorten the pause. */
-  calm(): void;
-}
-
-function createTurn(): Turn {
-  let woken = false;
-  let end: (() => void) | undefined;
-  let waiting: Waiting[] = [];
-  const wake = (): void => {
-    woken = true;
-    end?.();
-  };
-  return {
-    wake,
-    next: async (ms) => {
-      if (!woken)
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          timer.unref();
-          end = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      woken = false;
-      end = undefined;
-    },
-    ask: async () =>
-      await new Promise<void>((resolve, reject) => {
-        waiting.push({ resolve, reject });
-        wake();
-      }),
-    take: () => {
-      const taken = waiting;
-      waiting = [];
-      return taken;
-    },
-    calm: () => {
-      woken = waiting.length > 0;
-    },
   };
 }
 

@@ -3,17 +3,16 @@
  * because every data request waits for it. Hasura knows two answers, 200 and 401; whatever is not plainly allowed is 401.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AccessRefusal, type Decision, decide } from "../domain/access.ts";
-import { askedRootFields, type RequestRefusal } from "../domain/graphql-request.ts";
+import { type AccessRefusal, decide } from "../domain/access.ts";
+import type { RequestRefusal } from "../domain/graphql-document.ts";
+import { askedRootFields, type DocumentReader } from "../domain/graphql-request.ts";
 import type { Logger } from "../observability/logger.ts";
-import {
-  type HookRefusal,
-  type HookRequest,
-  headerValue,
-  readHookRequest,
-} from "./hook-request.ts";
-import { readIdentity } from "./identity.ts";
+import { createDocumentReader } from "./documents.ts";
+import type { Identified, Identify } from "./groups.ts";
+import { type HookRefusal, type HookRequest, readHookRequest } from "./hook-request.ts";
+import type { Identity } from "./identity.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { type PortUse, portUse, type Usage } from "./usage.ts";
 import type { VerifyToken } from "./verify.ts";
 
 const WEBHOOK_PATH = "/v1/authenticate";
@@ -26,10 +25,13 @@ export interface WebhookOptions {
   readonly verify: VerifyToken;
   /** Headers that may carry the token, in order of preference; any case. */
   readonly headerNames: readonly string[];
-  /** Claims that may hold the user's name, in order of preference; absent: the usual ones. */
-  readonly nameClaims?: readonly string[];
+  readonly identify: Identify;
   /** Seconds; absent: 300. */
   readonly socketMaxAge?: number;
+  /** Counts what is answered; absent: nobody does. */
+  readonly usage?: Pick<Usage, "count"> | undefined;
+  /** Hears of granted ports (ids, sorted) that no role covers together. Must return at once. */
+  readonly onCombinationMissed?: ((portIds: readonly string[]) => void) | undefined;
   readonly log: Logger;
   /** Ms since the epoch; for tests. */
   readonly now?: () => number;
@@ -45,15 +47,19 @@ type WebhookRefusal =
   | "TOKEN_MISSING"
   | "TOKEN_REFUSED"
   | "TOKEN_KEYS_UNAVAILABLE"
-  | "IDENTITY_UNKNOWN"
+  | Extract<Identified, { ok: false }>["reason"]
   | "ACCESS_UNKNOWN"
   | "FAULT";
 
-type Answer =
+/** What is answered, and what is known of who asked for what. */
+type Answer = (
   | { readonly ok: true; readonly variables: Readonly<Record<string, string>> }
-  | { readonly ok: false; readonly reason: WebhookRefusal; readonly user?: string };
+  | { readonly ok: false; readonly reason: WebhookRefusal }
+) & { readonly identity?: Identity; readonly use?: PortUse };
 
-export function createWebhook(options: WebhookOptions): Webhook {
+export function createWebhook(settings: WebhookOptions): Webhook {
+  const headerNames = settings.headerNames.map((name) => name.toLowerCase());
+  const options = { ...settings, headerNames, readDocument: createDocumentReader() };
   const { log } = options;
   return async (request, response) => {
     if (pathOf(request) !== WEBHOOK_PATH) return false;
@@ -66,54 +72,68 @@ export function createWebhook(options: WebhookOptions): Webhook {
       log.error({ err: error }, "webhook: refused because of a fault");
       answer = refuse("FAULT");
     }
-    if (!answer.ok) {
-      const { reason, user } = answer;
-      if (user === undefined) log.debug({ reason }, "webhook: refused");
-      else log.info({ reason, user }, "webhook: refused");
-    }
     send(request, response, answer);
+    if (!answer.ok) {
+      const { reason, identity } = answer;
+      if (identity === undefined) log.debug({ reason }, "webhook: refused");
+      else log.info({ reason, user: identity.userId }, "webhook: refused");
+    }
+    options.usage?.count({
+      outcome: answer.ok ? "allowed" : answer.reason,
+      subject: answer.identity === undefined ? null : userOf(answer.identity),
+      use: answer.use,
+    });
     return true;
   };
 }
 
-async function authenticate(request: IncomingMessage, options: WebhookOptions): Promise<Answer> {
+async function authenticate(
+  request: IncomingMessage,
+  options: WebhookOptions & { readonly readDocument: DocumentReader },
+): Promise<Answer> {
   const read = await readHookRequest(request);
   if (!read.ok) return read;
   const token = readToken(read.hook, options.headerNames);
   if (token === null) return refuse("TOKEN_MISSING");
   const verified = await options.verify(token);
   if (!verified.ok) return verified;
-  const identity = readIdentity(verified.claims, options.nameClaims);
-  if (identity === null) return refuse("IDENTITY_UNKNOWN");
-  const { userId, subjects } = identity;
-  const result = askedRootFields(read.hook.request);
-  if (!result.ok) return { ...result, user: userId };
+  const who = await options.identify(verified.claims);
+  if (!who.ok) return who;
+  const { identity } = who;
+  const { subjects } = identity;
+  const result = askedRootFields(read.hook.request, options.readDocument);
+  if (!result.ok) return { ...result, identity };
   // Looked at last and decided by at once: what is answered is what is known now.
   const view = options.snapshot.current() ?? (await options.snapshot.ask(subjects));
-  if (view === null) return { ok: false, reason: "ACCESS_UNKNOWN", user: userId };
+  if (view === null) return { ok: false, reason: "ACCESS_UNKNOWN", identity };
   const decision = decide(view.access, {
     subjects,
     asked: result.asked,
-    wishedRole: headerValue(read.hook, "x-hasura-role") ?? undefined,
+    wishedRole: read.hook.header("x-hasura-role") ?? undefined,
     now: view.now,
   });
-  if (!decision.allow) return { ok: false, reason: decision.reason, user: userId };
+  const use = portUse(view.access, result.asked.fields, decision);
+  if (!decision.allow) {
+    if (decision.ports !== undefined) options.onCombinationMissed?.(decision.ports);
+    return { ok: false, reason: decision.reason, identity, use };
+  }
   const now = (options.now ?? Date.now)();
   const maxAge = socketAge(
     options.socketMaxAge ?? SOCKET_MAX_AGE_S,
     verified.expiresAt - now,
     decision.until - view.now,
   );
-  return allow(decision, userId, maxAge);
-}
-
-function allow(decision: Decision & { allow: true }, userId: string, maxAge: number): Answer {
   const variables = {
     "X-Hasura-Role": decision.role,
-    "X-Hasura-User-Id": userId,
+    "X-Hasura-User-Id": identity.userId,
     "Cache-Control": `max-age=${maxAge}`,
   };
-  return { ok: true, variables };
+  return { ok: true, variables, identity, use };
+}
+
+/** How the user is counted: as the subject that grants name, or else as Hasura is told. */
+function userOf({ subjects, userId }: Identity): string {
+  return subjects.find((subject) => subject.startsWith("user:")) ?? userId;
 }
 
 function refuse(reason: WebhookRefusal): Answer {
@@ -125,10 +145,13 @@ function socketAge(bound: number, ...leftMs: readonly number[]): number {
   return Math.max(1, Math.min(bound, ...leftMs.map((ms) => Math.floor(ms / 1000))));
 }
 
-/** The bearer token in the first of the headers that is there; `null` when there is none, or it is not clear which. */
+/**
+ * The bearer token in the first of the headers that is there; `null` when there is none, or it is not clear which.
+ * @param headerNames in lower case
+ */
 function readToken(hook: HookRequest, headerNames: readonly string[]): string | null {
   for (const name of headerNames) {
-    const value = headerValue(hook, name);
+    const value = hook.header(name);
     if (value === undefined) continue;
     return /^\s*bearer +([\w.~+/=-]+)\s*$/i.exec(value ?? "")?.[1] ?? null;
   }

@@ -24,7 +24,11 @@ const ActorType = builder.objectRef<Actor>("Actor").implement({
   fields: (t) => ({
     name: t.exposeString("name", { description: "What operations and grants record." }),
     kind: t.expose("kind", { type: ActorKind, description: "How they came in." }),
-    permission: t.expose("permission", { type: PermissionType, description: "What they may do." }),
+    permission: t.expose("permission", {
+      type: PermissionType,
+      nullable: true,
+      description: "What they may do; null: nothing.",
+    }),
   }),
 });
 

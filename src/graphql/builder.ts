@@ -5,8 +5,9 @@ import RelayPlugin from "@pothos/plugin-relay";
 import ScopeAuthPlugin from "@pothos/plugin-scope-auth";
 import ZodPlugin from "@pothos/plugin-zod";
 import { z } from "zod";
+import { isPermitted, type Permission } from "../domain/actor.ts";
 import { AppError } from "../errors.ts";
-import { type GraphqlContext, isPermitted, type Permission } from "./context.ts";
+import type { GraphqlContext } from "./context.ts";
 import { invalidArguments } from "./errors.ts";
 import type PrismaTypes from "./generated/pothos-types.ts";
 import { getDatamodel } from "./generated/pothos-types.ts";
@@ -85,7 +86,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     },
   },
   scopeAuth: {
-    authScopes: ({ actor }) => ({ permission: (needed) => isPermitted(actor, needed) }),
+    authScopes: ({ actor }) => ({ permission: (needed) => isPermitted(actor.permission, needed) }),
     unauthorizedError: (_parent, { actor }, info) => refusal(actor.kind, info.fieldName),
   },
   zod: { validationError: invalidArguments },

@@ -1,6 +1,8 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
+import { AppError } from "../errors.ts";
 import type { GrantClass, Prisma } from "../inventory/generated/client.ts";
 import { builder } from "./builder.ts";
+import { GrantHolder } from "./grant-holder.ts";
 
 const GrantClassType = builder.enumType("GrantClass", {
   description: "Where a grant comes from.",
@@ -53,12 +55,19 @@ export const grantOrder = [
 export const GrantNode = builder.prismaNode("Grant", {
   id: { field: "id", description: "Global id, for `node`." },
   nullable: true,
-  description: "A port's role given to a subject. It ends; it is never deleted.",
+  description: "A role given to a subject. It ends; it is never deleted.",
   fields: (t) => ({
-    subject: t.exposeString("subject", { description: "Who holds it: `user:…` or `group:…`." }),
+    subject: t.exposeString("subject", {
+      description: "Whom it was given to: `user:…` or `group:…`.",
+    }),
     class: t.expose("class", { type: GrantClassType, description: "Where it comes from." }),
-    environment: t.exposeString("environment", { description: "The port's environment." }),
-    outputPort: t.relation("port", { description: "The port whose role is given." }),
+    environment: t.exposeString("environment", {
+      description: "The port's environment; `default` where there is no port.",
+    }),
+    outputPort: t.relation("port", {
+      nullable: true,
+      description: "The port whose role is given; null when it is a role of its own.",
+    }),
     since: t.expose("since", { type: "DateTime", description: "Since when." }),
     until: t.expose("until", {
       type: "DateTime",
@@ -84,6 +93,19 @@ export const GrantNode = builder.prismaNode("Grant", {
     }),
   }),
 });
+
+builder.prismaObjectField(GrantNode, "holder", (t) =>
+  t.field({
+    type: GrantHolder,
+    select: { port: true, externalRole: true },
+    description: "What has the role that is given.",
+    resolve: ({ port, externalRole }) => {
+      const holder = port ?? externalRole;
+      if (holder === null) throw new AppError("INTERNAL", "The grant gives no role.");
+      return holder;
+    },
+  }),
+);
 
 builder.prismaObjectField(GrantNode, "state", (t) =>
   t.field({

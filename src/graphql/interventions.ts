@@ -1,5 +1,6 @@
 /** The mutations of admins: on operations, ports and findings, and on Hasura as a whole. */
 import { z } from "zod";
+import { unknownFinding } from "../inventory/findings.ts";
 import { unknownToken } from "../inventory/operations.ts";
 import {
   acknowledge,
@@ -87,6 +88,9 @@ builder.mutationFields((t) => ({
       return outcome(ctx, query, id, wait);
     },
   }),
+}));
+
+builder.mutationFields((t) => ({
   pauseOutputPort: t.prismaField({
     type: OperationNode,
     description: "Pauses an output port, protects it from teardown, or ends either.",
@@ -119,7 +123,9 @@ builder.mutationFields((t) => ({
       ...waitArg,
     },
     resolve: async (query, _root, { input, wait }, ctx) => {
-      const asked = { id: input.id.id, reason: input.reason };
+      const { id } = input.id;
+      if (!isUuid(id)) throw unknownFinding();
+      const asked = { id, reason: input.reason };
       return outcome(ctx, query, await acknowledge(ctx.operations, asked, ctx.actor.name), wait);
     },
   }),

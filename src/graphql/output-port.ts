@@ -1,8 +1,9 @@
+import { isPermitted } from "../domain/actor.ts";
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { builder } from "./builder.ts";
-import { isPermitted } from "./context.ts";
 import { FindingConnection, findingOrder } from "./finding.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
+import { GrantHolder } from "./grant-holder.ts";
 import { InfoEntry, infoEntries } from "./info.ts";
 import { OperationConnection } from "./operation.ts";
 import {
@@ -67,6 +68,7 @@ const DataProduct = builder
 export const OutputPortNode = builder.prismaNode("OutputPort", {
   id: { field: "id", description: "Global id, for `node`." },
   nullable: true,
+  interfaces: [GrantHolder],
   description: "An output port, by its identity: environment and component URN.",
   fields: (t) => ({
     componentId: t.exposeID("componentId", { description: "The component's URN as first sent." }),
@@ -118,7 +120,7 @@ builder.prismaObjectFields(OutputPortNode, (t) => ({
     select: { phase: true, pausedAt: true, protectedAt: true },
     description: "What you may ask for it now.",
     resolve: ({ phase, pausedAt, protectedAt }, _args, { actor }) => {
-      if (!isPermitted(actor, "operator")) return [];
+      if (!isPermitted(actor.permission, "operator")) return [];
       const changes = pausedAt === null;
       const goes = changes && phase !== "REMOVED" && protectedAt === null;
       return [

@@ -19,7 +19,7 @@ const SubjectKind = builder.enumType("SubjectKind", {
   } as const,
 });
 
-const SubjectNode = builder.objectRef<SubjectShape>("Subject");
+export const SubjectNode = builder.objectRef<SubjectShape>("Subject");
 
 builder.node(SubjectNode, {
   id: { resolve: ({ ref }) => ref, description: "Global id, for `node`." },
@@ -59,11 +59,11 @@ builder.node(SubjectNode, {
 });
 
 // Here, and not with the grant's other fields: a file of its own for each would import the other.
-builder.prismaObjectField(GrantNode, "holder", (t) =>
+builder.prismaObjectField(GrantNode, "grantee", (t) =>
   t.field({
     type: SubjectNode,
     select: { subject: true },
-    description: "Who holds it.",
+    description: "Whom it was given to.",
     resolve: ({ subject }) => ({ ref: subject }),
   }),
 );

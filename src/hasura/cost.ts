@@ -32,7 +32,7 @@ export interface Costs {
 const UNKNOWN_COSTS: Costs = { rebuild: 50, rebuildEach: 2, introspection: 500 };
 
 /** How much the assumption counts against what was measured: as much as this part of one write. */
-const ASSUMPTION_WEIGHT = 0.05;
+const ASSUMPTION_WEIGHT = 0.01;
 const SWEEPS = 200;
 
 /**

@@ -59,6 +59,8 @@ export interface PortPlan {
   readonly steps: readonly Step[];
   /** Sources that nobody needs after that. */
   readonly drops: readonly Step<SourceRef>[];
+  /** Names of sources of ours that it gives up and that are not dropped yet. */
+  readonly givenUp: readonly string[];
   /** Why it cannot be done without touching what is not ours; then there are no steps. */
   readonly refusals: readonly Problem[];
   /** Inherited roles that have to change or step aside for it. */
@@ -93,7 +95,11 @@ export function planPort(
     broken && !purges ? removed.map((each) => ({ ...each, commands: [] })) : removed,
     added,
   );
-  const planned = { sources, steps, drops, refusals, inheritedRoles, purges };
+  const dropped = new Set(drops.map(({ object }) => object.source));
+  const givenUp = unneeded(observed, change, stale, keptSources)
+    .map(({ source }) => source)
+    .filter((name) => !dropped.has(name));
+  const planned = { sources, steps, drops, givenUp, refusals, inheritedRoles, purges };
   return refusals.length > 0 ? { ...planned, sources: [], steps: [], drops: [] } : planned;
 }
 
@@ -147,15 +153,13 @@ function foreignParts(table: TableEntry, object: TableRef, dropped: Set<string>)
 
 /** A source goes with its last port of ours, and never while it holds a table that does not go with it. */
 function sourceDrops(
-  { index }: Observed,
+  { index }: Pick<Observed, "index">,
   change: PortChange,
   stale: readonly OwnedObject[],
   removed: readonly Step<PermissionRef | TableRef>[],
   keptSources: ReadonlySet<string>,
 ): Step<SourceRef>[] {
-  return stale.flatMap((object): Step<SourceRef>[] => {
-    if (object.kind !== "SOURCE") return [];
-    if (change.sharedSources.has(object.source) || keptSources.has(object.source)) return [];
+  return unneeded({ index }, change, stale, keptSources).flatMap((object): Step<SourceRef>[] => {
     const source = index.source(object.source);
     if (source === undefined) return [];
     const going = new Set(
@@ -169,6 +173,23 @@ function sourceDrops(
     if (!ours || !empty || holdsMoreThanTables(source)) return [];
     return [sourceDrop(object, source)];
   });
+}
+
+/** Sources of ours that this port gives up and no other port of ours needs. */
+function unneeded(
+  { index }: Pick<Observed, "index">,
+  { sharedSources }: PortChange,
+  stale: readonly OwnedObject[],
+  keptSources: ReadonlySet<string>,
+): (OwnedObject & SourceRef)[] {
+  return stale
+    .filter((object) => object.kind === "SOURCE")
+    .filter(
+      ({ source }) =>
+        !sharedSources.has(source) &&
+        !keptSources.has(source) &&
+        index.source(source) !== undefined,
+    );
 }
 
 function isBrokenStep({ inconsistent }: Observed, { object }: Step<PermissionRef | TableRef>) {

@@ -1,5 +1,6 @@
 /** Plans for several ports at once: what is written together, in which order, and what has to wait or is refused. */
 import type { Problem } from "../errors.ts";
+import { tableKey } from "./metadata-index.ts";
 import { keyed, type SourceRef, type Step } from "./objects.ts";
 import { type Observed, type PortChange, type PortPlan, planPort } from "./plan-port.ts";
 
@@ -39,6 +40,7 @@ export function planBatch(observed: Observed, changes: readonly PortChange[]): B
     else wishing.set(id, planned);
   const purges = [...wishing.values()].some((planned) => planned.purges);
   const { now, later } = together(wishing, purges);
+  for (const id of waitingForDrops(observed, now)) later.add(id);
   const steps = new Map([...plans].map(([id, planned]) => [id, stepsOf(planned)]));
   return { steps, items: itemsOf(now), refused, agreed, later, purges };
 }
@@ -68,6 +70,29 @@ function together(
     if (purges) later.add(id);
   }
   return { now, later };
+}
+
+/**
+ * Ports whose source is left empty by several of them together: it is dropped by the next plan, which sees it empty. A
+ * drop takes tables with it, so it must not be in a write in which one of them may be refused.
+ */
+function waitingForDrops({ index }: Observed, now: ReadonlyMap<string, PortPlan>): string[] {
+  const going = new Set(
+    [...now.values()].flatMap(({ steps }) =>
+      steps.flatMap(({ action, object }) =>
+        action === "remove" && object.kind === "TABLE"
+          ? [placeOf(object.source, object.table)]
+          : [],
+      ),
+    ),
+  );
+  const isEmptied = (source: string): boolean =>
+    index.tableKeys(source).every((key) => going.has(`${source} ${key}`));
+  return [...now].flatMap(([id, { givenUp }]) => (givenUp.some(isEmptied) ? [id] : []));
+}
+
+function placeOf(source: string, table: readonly string[]): string {
+  return `${source} ${tableKey(table)}`;
 }
 
 function itemsOf(plans: ReadonlyMap<string, PortPlan>): Item[] {

@@ -8,7 +8,6 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { AccessFacts } from "../domain/access.ts";
 import { AppError } from "../errors.ts";
 import type { Tx } from "./db.ts";
 
@@ -22,19 +21,50 @@ export interface SqlRunner {
 
 const generationRows = z.array(z.object({ generation: z.coerce.bigint() }));
 
+/** What a transaction changed of who may read what: replicas load that and no more. */
+export interface AccessChange {
+  /** Ids of the ports, external roles and combined roles whose role, root fields or grants changed. */
+  readonly holders?: readonly string[];
+  /** Whether blocks changed. */
+  readonly blocks?: boolean;
+  /** Whether the bindings of groups changed. */
+  readonly groups?: boolean;
+}
+
+/** How many generations back a replica can catch up without loading everything. */
+const CHANGES_KEPT = 10_000;
+const CHANGES_REMOVED_AT_ONCE = 500;
+
 /**
  * Counts a change of who may read what, and wakes every replica when the transaction is committed. Call it last: it
  * holds the row until then.
+ * @param change all that the transaction changed; `everything` where that cannot be said
  * @returns the generation that holds the change
  */
-export async function bumpGeneration(tx: Tx): Promise<bigint> {
+export async function bumpGeneration(tx: Tx, change: AccessChange | "everything"): Promise<bigint> {
+  const { holders = [], blocks = false, groups = false } = change === "everything" ? {} : change;
   const rows = await tx.$queryRawUnsafe(
-    `INSERT INTO access_generation AS known (id, generation) VALUES (1, 1)
-     ON CONFLICT (id) DO UPDATE SET generation = known.generation + 1, changed_at = now()
-     RETURNING generation`,
+    `WITH counted AS (
+       INSERT INTO access_generation AS known (id, generation) VALUES (1, 1)
+       ON CONFLICT (id) DO UPDATE SET generation = known.generation + 1, changed_at = now()
+       RETURNING generation
+     ), logged AS (
+       INSERT INTO access_change (generation, holders, blocks, groups, everything)
+       SELECT generation, $2::uuid[], $3, $4, $5 FROM counted
+     )
+     SELECT generation, pg_notify($1, generation::text)::text FROM counted`,
+    ACCESS_CHANNEL,
+    [...holders],
+    blocks,
+    groups,
+    change === "everything",
   );
   const generation = oneGeneration(rows);
-  await tx.$executeRawUnsafe("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, String(generation));
+  if (generation % BigInt(CHANGES_REMOVED_AT_ONCE) === 0n)
+    await tx.$executeRawUnsafe(
+      "DELETE FROM access_change WHERE generation <= $1::bigint",
+      generation - BigInt(CHANGES_KEPT),
+    );
   return generation;
 }
 
@@ -54,92 +84,6 @@ export async function holdGeneration(tx: SqlRunner): Promise<bigint> {
   );
 }
 
-const accessRows = z.array(
-  z.discriminatedUnion("row", [
-    z.object({ row: z.literal("head"), generation: z.coerce.bigint(), ms: z.number() }),
-    z.object({
-      row: z.literal("role"),
-      port_id: z.string(),
-      name: z.string(),
-      fields: z.array(z.string()),
-    }),
-    z.object({
-      row: z.literal("grant"),
-      port_id: z.string(),
-      name: z.string(),
-      ms: z.number().nullable(),
-    }),
-  ]),
-);
-
-const LIVE_GRANT = `g.hasura_id = $1 AND g.ended_at IS NULL AND (g.until IS NULL OR g.until > now())`;
-const LIVE_PORT = `p.hasura_id = $1 AND p.phase = 'ACTIVE'`;
-
-/**
- * One statement, so that all of it is of one moment. Names are found by their port alone: with the Hasura beside it,
- * PostgreSQL may go through all names of the Hasura for each port while it has no statistics.
- */
-const ACCESS_SQL = `
-  WITH live AS (
-    SELECT p.id AS port_id, g.subject, extract(epoch FROM g.until)::float8 * 1000 AS ms
-    FROM "grant" g JOIN output_port p ON p.id = g.port_id AND ${LIVE_PORT}
-    WHERE ${LIVE_GRANT}
-  )
-  SELECT 'head' AS row, NULL AS port_id, NULL AS name, NULL::text[] AS fields,
-    extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms,
-    coalesce((SELECT generation FROM access_generation WHERE id = 1), 0) AS generation
-  UNION ALL
-  SELECT 'role', p.id::text, p.role,
-    ARRAY(SELECT n.name FROM owned_name n WHERE n.port_id = p.id AND n.namespace = 'ROOT_FIELD'),
-    NULL, NULL
-  FROM output_port p
-  WHERE ${LIVE_PORT}
-  UNION ALL
-  SELECT 'grant', port_id::text, subject, NULL, ms, NULL FROM live`;
-
-/** The same for some subjects: only their grants, and the roles these give. */
-const ACCESS_OF_SUBJECTS_SQL = ACCESS_SQL.replace(
-  `WHERE ${LIVE_GRANT}`,
-  `WHERE ${LIVE_GRANT} AND g.subject = ANY($2::text[])`,
-).replace(
-  `WHERE ${LIVE_PORT}\n  UNION`,
-  `WHERE ${LIVE_PORT} AND p.id IN (SELECT port_id FROM live)\n  UNION`,
-);
-
-/** The facts, and the database's clock (ms since the epoch) when they were read. */
-export interface LoadedAccess {
-  readonly facts: AccessFacts;
-  readonly databaseTime: number;
-}
-
-/**
- * Roles of the active ports with the root fields they own, and the grants that are in force: all of one moment.
- * @param subjects read only what concerns these; absent: everything
- */
-export async function loadAccess(
-  db: SqlRunner,
-  hasuraId: string,
-  subjects?: readonly string[],
-): Promise<LoadedAccess> {
-  const rows = accessRows.parse(
-    subjects === undefined
-      ? await db.$queryRawUnsafe(ACCESS_SQL, hasuraId)
-      : await db.$queryRawUnsafe(ACCESS_OF_SUBJECTS_SQL, hasuraId, [...subjects]),
-  );
-  let generation = 0n;
-  let databaseTime = 0;
-  const roles: AccessFacts["roles"][number][] = [];
-  const grants: AccessFacts["grants"][number][] = [];
-  for (const row of rows)
-    if (row.row === "head") {
-      generation = row.generation;
-      databaseTime = row.ms;
-    } else if (row.row === "role")
-      roles.push({ portId: row.port_id, name: row.name, fields: row.fields });
-    else grants.push({ portId: row.port_id, subject: row.name, until: row.ms });
-  return { facts: { generation, roles, grants }, databaseTime };
-}
-
 /**
  * Makes a replica known, without a lease yet; rows of replicas that are long gone are removed.
  * @param id a UUID of the replica's own
@@ -156,12 +100,15 @@ export async function registerReplica(db: SqlRunner, id: string): Promise<void> 
   );
 }
 
+const leaseRows = z.array(z.object({ generation: z.coerce.bigint(), ms: z.number() }));
+
 /**
  * Asks for the right to decide by a generation for a while. Given only when it is the newest; a replica that is behind
  * keeps what is left of its lease and no more.
  * @param generation what the replica decides by
  * @param ms how long, from the statement's start, by the database's clock
- * @returns the newest generation: the lease was given if it equals the one asked for
+ * @returns the newest generation: the lease was given if it equals the one asked for; and the database's clock, in ms
+ * since the epoch
  * @throws AppError NOT_FOUND when the replica is not registered
  */
 export async function renewLease(
@@ -169,22 +116,22 @@ export async function renewLease(
   id: string,
   generation: bigint,
   ms: number,
-): Promise<bigint> {
+): Promise<{ generation: bigint; databaseTime: number }> {
   const rows = await db.$queryRawUnsafe(
     `WITH newest AS (SELECT generation FROM access_generation WHERE id = 1 FOR SHARE)
      UPDATE replica SET generation = $2::bigint,
        lease_until = CASE WHEN newest.generation = $2::bigint
          THEN now() + $3::float8 * interval '1 millisecond' ELSE lease_until END
      FROM newest WHERE id = $1::uuid
-     RETURNING newest.generation`,
+     RETURNING newest.generation, extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms`,
     id,
     generation,
     ms,
   );
-  const newest = generationRows.parse(rows)[0];
+  const newest = leaseRows.parse(rows)[0];
   if (newest === undefined)
     throw new AppError("NOT_FOUND", "This replica is not registered any more; it registers anew.");
-  return newest.generation;
+  return { generation: newest.generation, databaseTime: newest.ms };
 }
 
 /** Ends a replica's lease. The replica must have stopped deciding before. */

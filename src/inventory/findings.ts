@@ -84,13 +84,16 @@ export async function acknowledgeFinding(
   by: { actor: string; reason: string },
 ): Promise<Finding> {
   const finding = await tx.finding.findUnique({ where: { id } });
-  if (finding === null || finding.endedAt !== null)
-    throw new AppError("NOT_FOUND", "There is no such finding any more.", {
-      problems: [{ path: "id", message: "names no finding that is still there" }],
-    });
+  if (finding === null || finding.endedAt !== null) throw unknownFinding();
   const acknowledged = { acknowledgedBy: by.actor, acknowledgeReason: by.reason };
   const data = { acknowledgedAt: new Date(), ...acknowledged };
   return tx.finding.update({ where: { id }, data });
+}
+
+export function unknownFinding(): AppError {
+  return new AppError("NOT_FOUND", "There is no such finding any more.", {
+    problems: [{ path: "id", message: "names no finding that is still there" }],
+  });
 }
 
 /** How many differences a Hasura has now that nobody has acknowledged. */

@@ -52,6 +52,23 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
   }
 }
 
+/** Names of this version's migrations that the database lacks, without applying any. */
+export async function pendingMigrations(db: Pick<Client, "query">): Promise<string[]> {
+  const { rows } = await db.query<{ known: string | null }>(
+    "SELECT to_regclass('_prisma_migrations')::text AS known",
+  );
+  const applied =
+    rows[0]?.known == null
+      ? []
+      : (
+          await db.query<{ name: string }>(
+            "SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL",
+          )
+        ).rows.map(({ name }) => name);
+  const { migrationDirectories } = await readMigrations();
+  return migrationDirectories.map(({ path }) => path).filter((name) => !applied.includes(name));
+}
+
 /**
  * The SQL that makes the tables of prisma/schema.prisma in an empty database. Migrations are written from its
  * difference; a test compares a migrated database with one made so.

@@ -12,16 +12,22 @@ export interface NameClaim {
   readonly purpose: string;
 }
 
-/** A claim and who makes it: a port or a source. */
-export interface OwnedClaim extends NameClaim {
+/** Who owns a name: one of these. */
+interface NameOwner {
+  readonly portId?: string | undefined;
+  readonly sourceId?: string | undefined;
+  readonly externalRoleId?: string | undefined;
+  readonly combinedRoleId?: string | undefined;
+}
+
+/** A claim and who makes it: a port, a source or a role. */
+export interface OwnedClaim extends NameClaim, NameOwner {
   readonly environment: string;
-  readonly portId?: string;
-  readonly sourceId?: string;
 }
 
 /** A claimed name that somebody else owns. */
 export interface TakenName extends NameClaim {
-  /** The owning port's or source's name and environment, as a person knows it. */
+  /** What owns it, as a person knows it: a port's or source's name and environment, or a role. */
   readonly owner: string;
 }
 
@@ -35,29 +41,38 @@ export async function claimNames<Claim extends OwnedClaim>(
   claims: readonly Claim[],
 ): Promise<(TakenName & { readonly claim: Claim })[]> {
   const sorted = sortedClaims(claims);
+  const ids = (owner: keyof NameOwner): (string | null)[] =>
+    sorted.map((claim) => claim[owner] ?? null);
   const made = await tx.$executeRaw`
-    INSERT INTO owned_name (hasura_id, namespace, name, environment, purpose, port_id, source_id)
+    INSERT INTO owned_name (hasura_id, namespace, name, environment, purpose, port_id, source_id,
+      external_role_id, combined_role_id)
     SELECT ${hasuraId}, claim.namespace::"Namespace", claim.name, claim.environment, claim.purpose,
-      claim.port_id, claim.source_id
+      claim.port_id, claim.source_id, claim.external_role_id, claim.combined_role_id
     FROM unnest(
       ${sorted.map(({ namespace }) => namespace)}::text[],
       ${sorted.map(({ name }) => name)}::text[],
       ${sorted.map(({ environment }) => environment)}::text[],
       ${sorted.map(({ purpose }) => purpose)}::text[],
-      ${sorted.map(({ portId }) => portId ?? null)}::uuid[],
-      ${sorted.map(({ sourceId }) => sourceId ?? null)}::uuid[]
-    ) AS claim (namespace, name, environment, purpose, port_id, source_id)
+      ${ids("portId")}::uuid[], ${ids("sourceId")}::uuid[],
+      ${ids("externalRoleId")}::uuid[], ${ids("combinedRoleId")}::uuid[]
+    ) AS claim (namespace, name, environment, purpose, port_id, source_id, external_role_id, combined_role_id)
     ON CONFLICT DO NOTHING`;
   if (made === claims.length) return [];
+  // A name has one owner, and no id is that of two things.
+  const owners = claims.map((claim) => Object.values(ownerOf(claim)).find(Boolean) ?? null);
   const rows = await tx.$queryRaw<(OwnedRow & { position: number })[]>`
     SELECT claim.position::int AS position, ${OWNED_COLUMNS} ${ownedAmong(hasuraId, claims)}
-    WHERE n.port_id IS DISTINCT FROM (${claims.map(({ portId }) => portId ?? null)}::uuid[])[claim.position]
-      OR n.source_id IS DISTINCT FROM (${claims.map(({ sourceId }) => sourceId ?? null)}::uuid[])[claim.position]
+    WHERE coalesce(n.port_id, n.source_id, n.external_role_id, n.combined_role_id)
+      IS DISTINCT FROM (${owners}::uuid[])[claim.position]
     ORDER BY claim.position`;
   return rows.flatMap(({ position, ...row }) => {
     const claim = claims[position - 1];
     return claim === undefined ? [] : [{ ...takenName(row, [claim]), claim }];
   });
+}
+
+function ownerOf({ portId, sourceId, externalRoleId, combinedRoleId }: NameOwner): NameOwner {
+  return { portId, sourceId, externalRoleId, combinedRoleId };
 }
 
 /** In one order, so that two who claim overlapping names wait for one another instead of dead-locking. */
@@ -137,17 +152,20 @@ function takenName(row: OwnedRow, claims: readonly NameClaim[]): TakenName {
     namespace,
     name,
     purpose: claim?.purpose ?? "derived",
-    owner: `${port ?? `source ${source}`} (environment ${environment})`,
+    owner:
+      port === null && source === null
+        ? `the role ${name}`
+        : `${port ?? `source ${source}`} (environment ${environment})`,
   };
 }
 
-/** Gives up the ports' names except those to keep. */
+/** Gives up the ports' names except those to keep. @returns how many */
 export async function keepOnlyNames(
   tx: Tx,
   portIds: readonly string[],
   keep: readonly (Pick<NameClaim, "namespace" | "name"> & { readonly portId: string })[],
-): Promise<void> {
-  await tx.$executeRaw`
+): Promise<number> {
+  return await tx.$executeRaw`
     DELETE FROM owned_name n
     WHERE n.port_id = ANY(${[...portIds]}::uuid[])
       AND (n.port_id, n.namespace::text, n.name) NOT IN (

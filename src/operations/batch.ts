@@ -18,7 +18,7 @@ import { lockPorts, setConditions, setPublicInfo } from "../inventory/ports.ts";
 import { removeSource } from "../inventory/sources.ts";
 import { overdue, settleTrouble } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
-import { type Converged, converge, type Member, type Say } from "./converge.ts";
+import { converge, type Member, type Say } from "./converge.ts";
 import { deployInfo } from "./deploy-info.ts";
 import { wakeBeside } from "./port-state.ts";
 import { type Provision, prepareProvisions, recordApplied } from "./provision.ts";
@@ -43,38 +43,58 @@ interface Book {
 /**
  * Carries out operations of different ports, each PROVISION or UNPROVISION. What goes wrong with one is settled for that
  * one.
- * @returns how many of them were settled; the others did not fit into this write and have to come again
+ * @returns how many of them did not fit into this write and have to come again
  */
 export async function commitBatch(
   ctx: OperationsContext,
   operations: readonly Operation[],
 ): Promise<number> {
   const book = openBook();
-  const failed = new Map<string, unknown>();
-  const jobs: Job[] = [];
+  const { agreed, goneSources, failed, left } = await carryOutTogether(ctx, operations, book);
+  await settleAll(ctx, failed, book);
   try {
-    const timely = await withoutOverdue(ctx, operations, failed);
-    for (const [token, job] of await prepare(ctx, timely, book))
-      if (job instanceof AppError) failed.set(token, job);
+    await finish(ctx, agreed, goneSources, book);
+  } catch (error) {
+    // What was recorded stays so; whatever was not is found out again.
+    await settleAll(ctx, new Map(agreed.map(({ operation }) => [operation, error])), book);
+  }
+  return left;
+}
+
+interface Carried {
+  /** Those whose ports Hasura agrees with. */
+  readonly agreed: readonly Job[];
+  readonly goneSources: ReadonlySet<string>;
+  readonly failed: ReadonlyMap<Operation, unknown>;
+  /** How many did not fit into the write. */
+  readonly left: number;
+}
+
+async function carryOutTogether(
+  ctx: OperationsContext,
+  operations: readonly Operation[],
+  book: Book,
+): Promise<Carried> {
+  const failed = new Map<Operation, unknown>();
+  try {
+    const jobs: Job[] = [];
+    for (const [operation, job] of await prepare(ctx, operations, book))
+      if (job instanceof AppError) failed.set(operation, job);
       else jobs.push(job);
-    const converged = await converge(
+    const { outcomes, goneSources } = await converge(
       ctx,
       jobs.map((job) => memberOf(job, book)),
       (tx, ids, steps) => claim(tx, jobs, ids, steps, book),
     );
-    const agreed: Job[] = [];
-    for (const job of jobs) {
-      const outcome = converged.outcomes.get(job.port.id);
-      if (outcome === null) agreed.push(job);
-      else if (outcome instanceof AppError) failed.set(job.operation.token, outcome);
+    for (const { operation, port } of jobs) {
+      const outcome = outcomes.get(port.id);
+      if (outcome instanceof AppError) failed.set(operation, outcome);
     }
-    await finish(ctx, agreed, converged, book);
-    await settleAll(ctx, operations, failed, book);
-    return converged.outcomes.size + failed.size;
+    const agreed = jobs.filter(({ port }) => outcomes.get(port.id) === null);
+    return { agreed, goneSources, failed, left: jobs.length - outcomes.size };
   } catch (error) {
-    // Whatever was not recorded is found out again.
-    await settleAll(ctx, operations, new Map(operations.map(({ token }) => [token, error])), book);
-    return operations.length;
+    const all = new Map(operations.map((operation) => [operation, error]));
+    return { agreed: [], goneSources: new Set(), failed: all, left: 0 };
   }
 }
 
@@ -91,46 +111,65 @@ function openBook(): Book {
   };
 }
 
-async function withoutOverdue(
-  ctx: OperationsContext,
-  operations: readonly Operation[],
-  failed: Map<string, unknown>,
-): Promise<Operation[]> {
-  const timely: Operation[] = [];
-  for (const operation of operations) {
-    const late = await overdue(ctx, operation);
-    if (late === null) timely.push(operation);
-    else failed.set(operation.token, late);
-  }
-  return timely;
-}
-
+/** What each operation comes to before Hasura is looked at; none for a teardown that still has to wait. */
 async function prepare(
   ctx: OperationsContext,
   operations: readonly Operation[],
   book: Book,
-): Promise<Map<string, Job | AppError>> {
-  const provisions = operations.filter(({ kind }) => kind === "PROVISION");
-  const teardowns = operations.filter(({ kind }) => kind === "UNPROVISION");
-  const prepared: Map<string, Job | AppError> = new Map(
-    await prepareProvisions(ctx, provisions, book.say),
-  );
-  if (teardowns.length === 0) return prepared;
-  const ids = teardowns.flatMap(({ portId }) => portId ?? []);
-  const ports = await ctx.db.outputPort.findMany({ where: { id: { in: ids } } });
-  // The grants ended when these were accepted; it is said to be so only when every replica knows.
-  const generation = teardowns.reduce((newest, { accessGeneration }) => {
+): Promise<Map<Operation, Job | AppError>> {
+  const prepared = new Map<Operation, Job | AppError>();
+  for (const operation of operations) {
+    const late = await overdue(ctx, operation);
+    if (late !== null) prepared.set(operation, late);
+  }
+  const timely = operations.filter((operation) => !prepared.has(operation));
+  const provisions = timely.filter(({ kind }) => kind === "PROVISION");
+  const teardowns = timely.filter(({ kind }) => kind === "UNPROVISION");
+  const [wanted, unread] = await Promise.all([
+    prepareProvisions(ctx, provisions, book.say),
+    prepareTeardowns(ctx, teardowns, book),
+  ]);
+  for (const operation of provisions) {
+    const job = wanted.get(operation.token);
+    if (job !== undefined) prepared.set(operation, job);
+  }
+  for (const teardown of unread) prepared.set(teardown.operation, teardown);
+  return prepared;
+}
+
+/** How long the others of a batch wait for webhooks that do not follow, in milliseconds: longer than their leases. */
+const ENFORCED_WITHIN_MS = 30_000;
+
+/**
+ * Waits until nobody can read these ports any more. Their grants ended when the teardowns were accepted; it is said to be
+ * so only when every replica knows.
+ */
+async function prepareTeardowns(
+  ctx: OperationsContext,
+  operations: readonly Operation[],
+  book: Book,
+): Promise<Teardown[]> {
+  if (operations.length === 0) return [];
+  const generation = operations.reduce((newest, { accessGeneration }) => {
     const own = accessGeneration ?? 0n;
     return own > newest ? own : newest;
   }, 0n);
-  await awaitEnforced(ctx.db, generation, { timeoutMs: timeLeft(teardowns) });
-  for (const operation of teardowns) {
+  const timeoutMs = Math.min(timeLeft(operations), ENFORCED_WITHIN_MS);
+  try {
+    await awaitEnforced(ctx.db, generation, { timeoutMs });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "DEADLINE") throw error;
+    ctx.log.warn({ err: error }, "teardowns wait for webhooks that do not follow");
+    return [];
+  }
+  const ids = operations.flatMap(({ portId }) => portId ?? []);
+  const ports = await ctx.db.outputPort.findMany({ where: { id: { in: ids } } });
+  return operations.map((operation) => {
     const port = ports.find(({ id }) => id === operation.portId);
     if (port === undefined) throw new AppError("INTERNAL", "The operation's port is missing.");
     book.say(operation.token)("INFO", "access", "Nobody has access any more.");
-    prepared.set(operation.token, { operation, port });
-  }
-  return prepared;
+    return { operation, port };
+  });
 }
 
 /** Milliseconds until the first of their deadlines. */
@@ -140,7 +179,8 @@ function timeLeft(operations: readonly Operation[]): number {
 
 function memberOf(job: Job, book: Book): Member {
   const { operation, port } = job;
-  return { port, wanted: "wanted" in job ? job.wanted : null, say: book.say(operation.token) };
+  const { token, deadlineAt } = operation;
+  return { port, wanted: "wanted" in job ? job.wanted : null, say: book.say(token), deadlineAt };
 }
 
 /** Before each write: who was cancelled is left out; the others' logs and plans are kept, and they cannot be cancelled. */
@@ -171,7 +211,7 @@ async function claim(
 async function finish(
   ctx: OperationsContext,
   jobs: readonly Job[],
-  { goneSources }: Converged,
+  goneSources: ReadonlySet<string>,
   book: Book,
 ): Promise<void> {
   if (jobs.length === 0 && goneSources.size === 0) return;
@@ -287,13 +327,9 @@ async function endAll(
 
 async function settleAll(
   ctx: OperationsContext,
-  operations: readonly Operation[],
-  failed: ReadonlyMap<string, unknown>,
+  failed: ReadonlyMap<Operation, unknown>,
   book: Book,
 ): Promise<void> {
-  for (const operation of operations) {
-    const { token } = operation;
-    if (!failed.has(token)) continue;
-    await settleTrouble(ctx, operation, failed.get(token), book.take([token]));
-  }
+  for (const [operation, error] of failed)
+    await settleTrouble(ctx, operation, error, book.take([operation.token]));
 }

@@ -66,7 +66,12 @@ export async function overdue(
     where: { operationToken: token, phase: "retry" },
     orderBy: { id: "desc" },
   });
-  const cause = last === null ? "" : ` Before that: ${last.message}`;
+  return outOfTime(last?.message);
+}
+
+/** @param before what kept it, if that is known */
+export function outOfTime(before: string | undefined): AppError {
+  const cause = before === undefined ? "" : ` Before that: ${before}`;
   return new AppError(
     "DEADLINE",
     `The time for this operation was over before it was done.${cause}`,

@@ -20,6 +20,8 @@ export interface ChosenWrite {
   readonly reason: string;
   /** Ports for which there is no time in this write. */
   readonly left: ReadonlySet<string>;
+  /** How many ports are done with this write. */
+  readonly ports: number;
 }
 
 /** A replace sends everybody's metadata and has every source read anew: it has to be worth it. */
@@ -36,7 +38,7 @@ export function chooseWrite(
   const replace = replaceShape(items, size);
   const bulkMs = estimate(bulk, costs);
   const replaceMs = estimate(replace, costs);
-  const all = { items, left: new Set<string>() };
+  const all = { items, left: new Set<string>(), ports: portsOf(items).size };
   if (purges)
     return {
       ...{ ...all, way: "purge", shape: replace },
@@ -47,14 +49,15 @@ export function chooseWrite(
   if (several && safe && replaceMs <= bulkMs * (1 - REPLACE_SAVES_AT_LEAST))
     return {
       ...{ ...all, way: "replace", shape: replace },
-      reason: `Writing ${ports(items)} in one replace_metadata: about ${seconds(replaceMs)} for 1 rebuild and ${replace.introspections} source(s) read, against ${seconds(bulkMs)} for the ${bulk.rebuilds} rebuilds of a bulk.`,
+      reason: `Writing ${all.ports} port(s) in one replace_metadata: about ${seconds(replaceMs)} for 1 rebuild and ${replace.introspections} source(s) read, against ${seconds(bulkMs)} for the ${bulk.rebuilds} rebuilds of a bulk.`,
     };
   const fitting = items.slice(0, itemsThatFit(items, size, costs, ctx.commitMaxMs));
   const left = new Set(items.slice(fitting.length).flatMap((item) => item.ports));
   const shape = bulkShape(fitting, size);
+  const ports = [...portsOf(fitting)].filter((id) => !left.has(id)).length;
   return {
-    ...{ way: "bulk", items: fitting, shape, left },
-    reason: `Writing ${ports(fitting)} in one bulk of ${shape.rebuilds} command(s), about ${seconds(estimate(shape, costs))}${whyNoReplace({ several, inconsistent: inconsistent.length, replaceMs, allowed: ctx.hasuraReplace, refused: known.replaceRefused })}.${left.size > 0 ? ` ${left.size} more port(s) follow: COMMIT_MAX_SECONDS is ${ctx.commitMaxMs / 1000}.` : ""}`,
+    ...{ way: "bulk", items: fitting, shape, left, ports },
+    reason: `Writing ${ports} port(s) in one bulk of ${shape.rebuilds} command(s), about ${seconds(estimate(shape, costs))}${whyNoReplace({ several, inconsistent: inconsistent.length, replaceMs, allowed: ctx.hasuraReplace, refused: known.replaceRefused })}.${left.size > 0 ? ` ${left.size} more port(s) follow: COMMIT_MAX_SECONDS is ${ctx.commitMaxMs / 1000}.` : ""}`,
   };
 }
 
@@ -73,8 +76,8 @@ function whyNoReplace(why: {
   return `; a replace_metadata would take about ${seconds(why.replaceMs)}`;
 }
 
-function ports(items: readonly Item[]): string {
-  return `${new Set(items.flatMap((item) => item.ports)).size} port(s)`;
+function portsOf(items: readonly Item[]): ReadonlySet<string> {
+  return new Set(items.flatMap((item) => item.ports));
 }
 
 function seconds(ms: number): string {

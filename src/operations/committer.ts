@@ -49,9 +49,9 @@ async function workOff(ctx: OperationsContext, isOver: () => boolean): Promise<v
       continue;
     }
     const batch = due.filter(({ kind }) => kind !== "RECONCILE");
-    const settled = await commitBatch(ctx, batch);
+    const left = await commitBatch(ctx, batch);
     // What does not fit into a write is not looked at again and again: the next batch is as large as this one's part.
-    most = settled < batch.length ? Math.max(1, settled) : BATCH_MAX;
+    most = left > 0 ? Math.max(1, batch.length - left) : BATCH_MAX;
   }
   if (!isOver()) await probeSources(ctx);
 }

@@ -1,3 +1,4 @@
+import type { Directory } from "../directory/directory.ts";
 import type { OperationKind } from "../domain/operation.ts";
 import type { HasuraClient } from "../hasura/client.ts";
 import type { Db } from "../inventory/db.ts";
@@ -26,6 +27,8 @@ export interface OperationsContext {
   readonly reconcileMode: "report" | "repair";
   readonly inspector: SourceInspector;
   readonly sourceSettings: SourceSettings;
+  /** Where the groups of access lists are looked up to be bound; null: a group's name stands for itself. */
+  readonly directory: Pick<Directory, "groupsNamed"> | null;
   /** `declared`: aggregates are permitted for ports whose descriptor names them. */
   readonly aggregates: "off" | "declared";
   readonly publicUrl: string | null;

@@ -13,6 +13,7 @@ import type { Tx } from "../inventory/db.ts";
 import type { LogLevel } from "../inventory/generated/client.ts";
 import { lastWrites, notePendingWrite, pendingWrite } from "../inventory/hasuras.ts";
 import { type IntendedObject, intendObjects } from "../inventory/objects.ts";
+import { outOfTime } from "./carry-out.ts";
 import {
   type KnownChange,
   portChanges,
@@ -31,6 +32,8 @@ export type Say = (level: LogLevel, phase: string, message: string) => void;
 
 export interface Member extends WantedPort {
   readonly say: Say;
+  /** After this no other round begins for it. */
+  readonly deadlineAt: Date;
 }
 
 /**
@@ -109,6 +112,7 @@ export async function converge(
 
 async function goRound(state: State): Promise<void> {
   const { ctx } = state;
+  settleOverdue(state);
   const changes = await portChanges(ctx.db, [...state.pending.values()]);
   // Nothing of it was ever meant for Hasura: it can go although Hasura is away.
   for (const { id, desired, owned } of changes)
@@ -140,6 +144,11 @@ async function goRound(state: State): Promise<void> {
   if (!unsure) for (const id of planned.agreed) settle(state, id, null);
   if (planned.items.length > 0 || (unsure && planned.agreed.size > 0))
     await write(state, seen, able, planned);
+}
+
+function settleOverdue(state: State): void {
+  for (const [id, { deadlineAt }] of state.pending)
+    if (deadlineAt.getTime() < Date.now()) settle(state, id, outOfTime(state.trouble?.message));
 }
 
 function settle({ pending, outcomes }: State, id: string, outcome: Outcome): void {

@@ -25,9 +25,12 @@ export function tableClaim(resolved: Pick<ResolvedRevision, "source" | "path">):
 
 type PortNumbers = Pick<OutputPort, "id" | "role" | "appliedRevision" | "acceptedRevision">;
 
-/** Gives up the names that neither what is applied, nor what is accepted, nor what is on its way needs. */
-export async function releaseNames(tx: Tx, ports: readonly PortNumbers[]): Promise<void> {
-  if (ports.length === 0) return;
+/**
+ * Gives up the names that neither what is applied, nor what is accepted, nor what is on its way needs.
+ * @returns how many
+ */
+export async function releaseNames(tx: Tx, ports: readonly PortNumbers[]): Promise<number> {
+  if (ports.length === 0) return 0;
   const ids = ports.map(({ id }) => id);
   const awaited = await awaitedRevisions(tx, ids);
   const needed = ports.flatMap(({ id: portId, appliedRevision, acceptedRevision }) =>
@@ -37,7 +40,7 @@ export async function releaseNames(tx: Tx, ports: readonly PortNumbers[]): Promi
   );
   const living = new Set(needed.map(({ portId }) => portId));
   const revisions = await readRevisions(tx, needed);
-  await keepOnlyNames(tx, ids, [
+  return await keepOnlyNames(tx, ids, [
     ...ports
       .filter(({ id }) => living.has(id))
       .map(({ id, role }) => ({ portId: id, namespace: "ROLE" as const, name: role })),
@@ -74,7 +77,7 @@ export async function leaveFailed(
   ]);
   await releaseNames(tx, [port]);
   // The webhook knows names and phases: it must learn of both.
-  await bumpGeneration(tx);
+  await bumpGeneration(tx, { holders: [port.id] });
 }
 
 /** Wakes what waited for operations of these ports without waiting for Hasura itself: access lists. */

@@ -11,6 +11,7 @@ import { findPort } from "../inventory/ports.ts";
 import { findLiveSource } from "../inventory/sources.ts";
 import { portChanges, seeHasura, type Wanted, type WantedPort } from "./changes.ts";
 import type { OperationsContext } from "./context.ts";
+import { lookUpGroups } from "./look-up-groups.ts";
 import { observeDrift } from "./observe-drift.ts";
 import { type DescriptorInput, readPort, requireSpec } from "./read-port.ts";
 import { repairPlan } from "./reconcile.ts";
@@ -100,6 +101,7 @@ async function previewAcl(
       problems: parsed.problems,
     });
   const port = await requirePort(ctx, name);
+  await lookUpGroups(ctx, { subjects: parsed.subjects, refs: [...refs] });
   const live = await liveSubjects(ctx.db, port.id, "ACL");
   const given = parsed.subjects.filter((subject) => !live.includes(subject));
   const ended = live.filter((subject) => !parsed.subjects.some((wanted) => wanted === subject));

@@ -16,7 +16,7 @@ import type { Wanted } from "./changes.ts";
 import type { OperationsContext } from "./context.ts";
 import type { Say } from "./converge.ts";
 import { releaseNames } from "./port-state.ts";
-import { type Inspected, inspectSource, resolvePorts } from "./resolve-port.ts";
+import { inspectSource, type Resolvable, resolvePorts, sourceFacts } from "./resolve-port.ts";
 
 /** How many views are looked up at once; those of one database share a statement. */
 const INSPECTIONS_AT_ONCE = 50;
@@ -42,16 +42,17 @@ export async function prepareProvisions(
 ): Promise<Map<string, Provision | AppError>> {
   const prepared = new Map<string, Provision | AppError>();
   const known = await withRevisions(ctx, operations);
-  const inspected = await pMap(
+  const looked = await pMap(
     known,
-    async (one): Promise<(Revised & { inspected: Inspected }) | null> => {
+    async (one): Promise<(Revised & Resolvable) | null> => {
+      const { port, revision } = one;
       const { token } = one.operation;
       try {
         const tell = say(token);
-        const found = await inspectSource(ctx, one.revision.spec, (level, message) =>
+        const inspected = await inspectSource(ctx, revision.spec, (level, message) =>
           tell(level, "source", message),
         );
-        return { ...one, inspected: found };
+        return { ...one, inspected, facts: sourceFacts(ctx, port, revision.spec, inspected) };
       } catch (error) {
         prepared.set(token, toAppError(error));
         return null;
@@ -59,7 +60,7 @@ export async function prepareProvisions(
     },
     { concurrency: INSPECTIONS_AT_ONCE },
   );
-  const found = inspected.filter((one) => one !== null);
+  const found = looked.filter((one) => one !== null);
   for (const [index, outcome] of (await resolvePorts(ctx, found)).entries()) {
     const one = found[index];
     if (one === undefined) continue;
@@ -136,7 +137,7 @@ export async function recordApplied(
       ];
     }),
   );
-  await releaseNames(
+  const released = await releaseNames(
     tx,
     applied.flatMap(({ portId, revision }) => {
       const port = before.get(portId);
@@ -145,10 +146,12 @@ export async function recordApplied(
       return [{ ...port, appliedRevision: revision }];
     }),
   );
-  // Replicas follow a new generation: not for ports that are as they were.
-  const same = applied.every(({ portId, revision }) => {
-    const port = before.get(portId);
-    return port?.phase === "ACTIVE" && port.appliedRevision === revision;
-  });
-  return same ? readGeneration(tx) : bumpGeneration(tx);
+  // Every replica would have to confirm a new generation: not for ports that are as they were.
+  const same =
+    released === 0 &&
+    applied.every(({ portId, revision }) => {
+      const port = before.get(portId);
+      return port?.phase === "ACTIVE" && port.appliedRevision === revision;
+    });
+  return same ? readGeneration(tx) : bumpGeneration(tx, { holders: ids });
 }

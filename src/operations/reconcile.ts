@@ -61,7 +61,7 @@ export async function reconcile(ctx: OperationsContext, operation: Operation): P
     await endOperation(ctx.db, token, { status: "COMPLETED", result: told });
     return;
   }
-  const { repaired, problems } = await repair(ctx, token, drift);
+  const { repaired, problems } = await repair(ctx, operation, drift);
   if (repaired > 0) {
     const after = await seeHasura(ctx);
     await record(ctx, after, await observeDrift(ctx, after, portId), portId);
@@ -171,7 +171,7 @@ async function orphanedPorts(
 
 async function repair(
   ctx: OperationsContext,
-  token: string,
+  { token, deadlineAt }: Operation,
   drift: Drift,
 ): Promise<{ repaired: number; problems: Problem[] }> {
   const lines: LogLine[] = [];
@@ -183,7 +183,7 @@ async function repair(
   for (let at = 0; at < wanting.length; at += REPAIRED_AT_ONCE) {
     const members = wanting.slice(at, at + REPAIRED_AT_ONCE).map(
       ({ port, wanted, left }): Member => ({
-        ...{ port, wanted, left },
+        ...{ port, wanted, left, deadlineAt },
         say: (level, phase, message) =>
           void lines.push({ token, level, phase, message: `${port.componentId}: ${message}` }),
       }),

@@ -11,6 +11,8 @@ export const operationRequestSchema = z.object({
   removeData: z.boolean().default(false),
   /** Canonical subjects, sorted. */
   subjects: z.array(z.string()).optional(),
+  /** The access list as it was sent, to point at what is wrong in it. */
+  refs: z.array(z.string()).optional(),
   descriptor: z.string().optional(),
   descriptorKind: z.string().optional(),
   warnings: z.array(problemSchema).default([]),

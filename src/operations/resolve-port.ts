@@ -92,6 +92,8 @@ export interface Resolvable {
   readonly port: OutputPort;
   readonly revision: { readonly number: number; readonly spec: PortSpec };
   readonly inspected: Inspected;
+  /** The source it needs, if there were none yet. */
+  readonly facts: SourceFacts;
 }
 
 export interface ResolvedPort {
@@ -125,13 +127,12 @@ async function tryResolve(
   const taken = new Map<Resolvable, AppError>();
   try {
     const decided = await ctx.db.$transaction(async (tx) => {
-      const facts = ports.map(({ port, revision, inspected }) =>
-        sourceFacts(ctx, port, revision.spec, inspected),
+      const sources = await ensureSources(
+        tx,
+        ports.map(({ facts }) => facts),
       );
-      const sources = await ensureSources(tx, facts);
-      const resolved = ports.map((each, index) => {
-        const fact = facts[index];
-        const source = fact === undefined ? undefined : sources.get(sourceKeyOf(fact));
+      const resolved = ports.map((each) => {
+        const source = sources.get(sourceKeyOf(each.facts));
         if (source === undefined) throw new AppError("INTERNAL", "A source was not recorded.");
         return [each, resolve(ctx, each, source)] as const;
       });

@@ -28,7 +28,7 @@ interface Written {
 export async function sendWrite(
   ctx: OperationsContext,
   seen: SeenHasura,
-  { way, items, shape }: ChosenWrite,
+  { way, items, shape, ports }: ChosenWrite,
 ): Promise<Written> {
   const began = performance.now();
   const command = commandOf(way, seen.index, items);
@@ -46,7 +46,6 @@ export async function sendWrite(
   }
   const results = way === "bulk" ? readBulkResults(answer, items) : items.map(() => null);
   const ms = Math.round(performance.now() - began);
-  const ports = new Set(items.flatMap((item) => item.ports)).size;
   await recordWrite(ctx.db, {
     ...{ hasuraId: ctx.hasuraId, ports, ms, ...shape },
     way: ({ bulk: "BULK", replace: "REPLACE", purge: "PURGE" } as const)[way],

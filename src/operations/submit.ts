@@ -77,7 +77,7 @@ export async function submitUnprovision(
     if (same !== null) return same.token;
     refuseIfHeld(port, "UNPROVISION");
     await endAllGrants(tx, port.id, "the output port was unprovisioned");
-    const accessGeneration = await bumpGeneration(tx);
+    const accessGeneration = await bumpGeneration(tx, { holders: [port.id] });
     await recordOperation(ctx, tx, port, token, actor, { ...facts, accessGeneration });
     await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
     return token;
@@ -110,7 +110,9 @@ export async function submitUpdateAcl(
     const same = await sameRunning(tx, port, asked);
     if (same !== null) return same.token;
     const token = randomUUID();
-    const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request: { subjects } };
+    // As it was sent only where a group can still turn out to be wrong.
+    const request = ctx.directory === null ? { subjects } : { subjects, refs: [...input.refs] };
+    const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request };
     await recordOperation(ctx, tx, port, token, actor, facts);
     await wake(tx, { task: "beside", token });
     return token;

@@ -40,7 +40,7 @@ export async function recordRemoved(
       acceptedRevision: isReturning(port.id) ? port.acceptedRevision : null,
     })),
   );
-  return bumpGeneration(tx);
+  return bumpGeneration(tx, { holders: portIds });
 }
 
 /** What a teardown says in the end. */

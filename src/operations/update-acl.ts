@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import { awaitEnforced, bumpGeneration } from "../inventory/access.ts";
 import type { Operation } from "../inventory/generated/client.ts";
 import { replaceAclGrants } from "../inventory/grants.ts";
+import { bindGroups, type NewBinding } from "../inventory/groups.ts";
 import {
   endOperation,
   logOperation,
@@ -12,11 +13,14 @@ import {
 } from "../inventory/operations.ts";
 import { lockPort, setCondition } from "../inventory/ports.ts";
 import type { OperationsContext } from "./context.ts";
+import { lookUpGroups } from "./look-up-groups.ts";
 import { wakeBeside } from "./port-state.ts";
 import { operationRequestSchema } from "./request.ts";
 
 export async function updateAcl(ctx: OperationsContext, operation: Operation): Promise<void> {
-  const generation = await replaceGrants(ctx, operation);
+  const asked = operationRequestSchema.parse(operation.request);
+  const bindings = operation.accessGeneration === null ? await lookUpGroups(ctx, asked) : [];
+  const generation = await replaceGrants(ctx, operation, bindings);
   if (generation === null) return;
   await awaitEnforced(ctx.db, generation, {
     timeoutMs: operation.deadlineAt.getTime() - Date.now(),
@@ -40,10 +44,15 @@ export async function updateAcl(ctx: OperationsContext, operation: Operation): P
 
 /**
  * Makes the grants what was asked, once.
+ * @param bindings of the groups that nobody is granted by yet
  * @returns the generation that holds them, or null when the operation has to wait for one before it
  * @throws AppError NOT_PROVISIONED when the port went away meanwhile
  */
-async function replaceGrants(ctx: OperationsContext, known: Operation): Promise<bigint | null> {
+async function replaceGrants(
+  ctx: OperationsContext,
+  known: Operation,
+  bindings: readonly NewBinding[],
+): Promise<bigint | null> {
   const port = await ctx.db.outputPort.findUniqueOrThrow({ where: { id: known.portId ?? "" } });
   return ctx.db.$transaction(async (tx) => {
     const live = await lockPort(tx, port);
@@ -62,6 +71,7 @@ async function replaceGrants(ctx: OperationsContext, known: Operation): Promise<
     const { subjects = [] } = operationRequestSchema.parse(operation.request);
     const { id: portId, hasuraId, environment } = live;
     const { token: operationToken, actor } = operation;
+    await bindGroups(tx, bindings, { actor, operationToken });
     const { granted, ended } = await replaceAclGrants(
       tx,
       { portId, hasuraId, environment, actor, operationToken },
@@ -69,7 +79,10 @@ async function replaceGrants(ctx: OperationsContext, known: Operation): Promise<
     );
     const message = `${granted.length} given, ${ended.length} ended.`;
     await logOperation(tx, operationToken, "INFO", "grants", message);
-    const accessGeneration = await bumpGeneration(tx);
+    const accessGeneration = await bumpGeneration(tx, {
+      holders: [portId],
+      groups: bindings.length > 0,
+    });
     await tx.operation.update({ where: { token: operationToken }, data: { accessGeneration } });
     return accessGeneration;
   });

@@ -262,7 +262,7 @@ async function addTokens(dataDir: string, parts: Part[]): Promise<void> {
   parts.push({
     handle: issuer.handle,
     about:
-      "GET /sandbox/token?user=alice@example.com&groups=a,b: a token; GET /sandbox/jwks: the keys",
+      "GET /sandbox/token?user=alice@example.com&groups=a,b: a token (&audience=admin&roles=viewer: an admin's); GET /sandbox/jwks: the keys",
   });
 }
 

@@ -1,9 +1,11 @@
 /**
- * The sandbox's token issuer: real RS256 tokens from a key of its own. Its issuer name is its own too,
- * so that no token from here is ever taken for one of a real identity provider.
+ * The sandbox's token issuer: real RS256 tokens from a key of its own. Its issuer names are its own too,
+ * so that no token from here is ever taken for one of a real identity provider. Consumers and admins have tokens of
+ * different issuers and audiences; the admins' issuer is found by OpenID discovery.
  */
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import {
   calculateJwkThumbprint,
@@ -19,6 +21,9 @@ import { allowsMethod, type Handler, requestUrl, sendInvalid, sendJson } from ".
 
 export const TOKEN_ISSUER = "portcullis-sandbox";
 export const TOKEN_AUDIENCE = "portcullis-sandbox";
+/** Where on the sandbox's port the admins' issuer is: its address is its name. */
+export const ADMIN_ISSUER_PATH = "/sandbox/admins";
+export const ADMIN_AUDIENCE = "portcullis-sandbox-admins";
 
 export interface TokenIssuer {
   /**
@@ -27,7 +32,7 @@ export interface TokenIssuer {
    */
   sign(user: string, groups: readonly string[], expiresIn?: number): Promise<string>;
   jwks(): JSONWebKeySet;
-  /** Serves `GET /sandbox/jwks` and `GET /sandbox/token`. */
+  /** Serves `GET /sandbox/jwks`, `GET /sandbox/token` and the admins' discovery. */
   readonly handle: Handler;
 }
 
@@ -48,17 +53,22 @@ const privateKeySchema = z.object({
   qi: z.string(),
 });
 
+const names = z
+  .string()
+  .transform((text) => (text === "" ? [] : text.split(",").map((name) => name.trim())))
+  .pipe(z.array(z.string().min(1, "expected names, such as a,b")).max(500));
+
 const askedSchema = z.strictObject({
   user: z
     .string({ error: "expected a user, such as alice@example.com" })
     .trim()
     .min(1, "expected a user, such as alice@example.com")
     .max(256, "expected at most 256 characters"),
-  groups: z
-    .string()
-    .transform((text) => (text === "" ? [] : text.split(",").map((name) => name.trim())))
-    .pipe(z.array(z.string().min(1, "expected names, such as a,b")).max(500))
-    .optional(),
+  groups: names.optional(),
+  audience: z
+    .enum(["consumer", "admin"], { error: "expected consumer or admin" })
+    .default("consumer"),
+  roles: names.optional(),
   expiresIn: z.coerce
     .number({ error: "expected seconds" })
     .int("expected whole seconds")
@@ -75,25 +85,36 @@ export async function openTokenIssuer(dataDir: string): Promise<TokenIssuer> {
   const key = await importJWK(stored, ALGORITHM);
   const keySet: JSONWebKeySet = { keys: [{ ...publicPart, kid, alg: ALGORITHM, use: "sig" }] };
 
-  const sign: TokenIssuer["sign"] = async (user, groups, expiresIn = HOUR_S) => {
+  const signFor = async (
+    user: string,
+    expiresIn: number,
+    claims: { iss: string; aud: string; groups: string[]; roles?: string[] },
+  ): Promise<string> => {
     const now = Math.floor(Date.now() / 1000);
     // An expired token was issued before it expired, as a real one is.
     const issued = expiresIn > 0 ? now : now + expiresIn - HOUR_S;
-    return await new SignJWT({ preferred_username: user, unique_name: user, groups: [...groups] })
+    return await new SignJWT({ preferred_username: user, unique_name: user, ...claims })
       .setProtectedHeader({ alg: ALGORITHM, kid, typ: "JWT" })
-      .setIssuer(TOKEN_ISSUER)
-      .setAudience(TOKEN_AUDIENCE)
       .setSubject(user)
       .setIssuedAt(issued)
       .setNotBefore(issued)
       .setExpirationTime(now + expiresIn)
       .sign(key);
   };
+  const sign: TokenIssuer["sign"] = (user, groups, expiresIn = HOUR_S) =>
+    signFor(user, expiresIn, { iss: TOKEN_ISSUER, aud: TOKEN_AUDIENCE, groups: [...groups] });
 
   const handle: Handler = async (request, response) => {
     const url = requestUrl(request);
-    if (url.pathname !== "/sandbox/jwks" && url.pathname !== "/sandbox/token") return false;
+    const discovery = `${ADMIN_ISSUER_PATH}/.well-known/openid-configuration`;
+    if (!["/sandbox/jwks", "/sandbox/token", discovery].includes(url.pathname)) return false;
     if (!allowsMethod(request, response, ["GET"])) return true;
+    const base = ownAddress(request);
+    const iss = `${base}${ADMIN_ISSUER_PATH}`;
+    if (url.pathname === discovery) {
+      sendJson(response, 200, { issuer: iss, jwks_uri: `${base}/sandbox/jwks` });
+      return true;
+    }
     if (url.pathname === "/sandbox/jwks") {
       sendJson(response, 200, keySet);
       return true;
@@ -102,16 +123,25 @@ export async function openTokenIssuer(dataDir: string): Promise<TokenIssuer> {
     if (!asked.success) {
       sendInvalid(
         response,
-        "Ask for a token like this: GET /sandbox/token?user=alice@example.com&groups=a,b&expiresIn=3600",
+        "Ask for a token like this: GET /sandbox/token?user=alice@example.com&groups=a,b&expiresIn=3600, or &audience=admin&roles=operator",
         asked.error,
       );
       return true;
     }
-    const { user, groups = [], expiresIn } = asked.data;
-    sendJson(response, 200, { token: await sign(user, groups, expiresIn) });
+    const { user, groups = [], roles = [], expiresIn, audience } = asked.data;
+    const token =
+      audience === "admin"
+        ? await signFor(user, expiresIn, { iss, aud: ADMIN_AUDIENCE, groups, roles })
+        : await sign(user, groups, expiresIn);
+    sendJson(response, 200, { token });
     return true;
   };
   return { sign, jwks: () => keySet, handle };
+}
+
+/** Whatever name it was asked by: an issuer has one name. */
+function ownAddress(request: IncomingMessage): string {
+  return `http://127.0.0.1:${request.socket.localPort}`;
 }
 
 /** The stored key; of several processes that start at once, the first one's. */

@@ -43,6 +43,18 @@ function median(values: readonly number[]): number {
   return (middle + (sorted[(sorted.length >> 1) - 1] ?? middle)) / 2;
 }
 
+/**
+ * The value below which that share of the values lies.
+ * @param share 0.5 for p50, 0.99 for p99
+ * @throws RangeError when there are no values
+ */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const found = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+  if (found === undefined) throw new RangeError("a percentile of no values");
+  return found;
+}
+
 /** The median of the values, as a line of that bench; with `atMost` or `atLeast` it has a target to hold. */
 export function figure(
   bench: string,

@@ -3,6 +3,7 @@
  * command was not understood.
  */
 import { parseArgs } from "node:util";
+import { authenticate } from "./authenticate.ts";
 import type { Bench, Closing } from "./bench.ts";
 import { commit } from "./commit.ts";
 import { explain, progress } from "./harness.ts";
@@ -10,7 +11,7 @@ import { provision } from "./provision.ts";
 import { restValidate } from "./rest-validate.ts";
 import { startWorld } from "./world.ts";
 
-const BENCHES: readonly Bench[] = [restValidate, provision, commit];
+const BENCHES: readonly Bench[] = [restValidate, provision, authenticate, commit];
 
 const USAGE = `Usage: npm run bench [-- NAME…] [--short | --full] [--profile DIR]
 

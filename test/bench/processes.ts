@@ -14,6 +14,8 @@ export interface Measured {
   readonly url: string;
   /** CPU time it has used since it started, all its threads together, in milliseconds. */
   cpuMs(): Promise<number>;
+  /** The most memory it ever had (resident, all of it), in MB. */
+  peakMb(): Promise<number>;
   /** Has a part do its work so many times. */
   work(times: number): Promise<void>;
   /** It stands still until `go`: as if it did not run, though it is warm and loses no connection. */
@@ -22,7 +24,10 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
-/** Starts `portcullis start` with these settings and nothing else of the environment, and waits until it serves. */
+/**
+ * Starts `portcullis start` with these settings and nothing else of the environment, and waits until it serves.
+ * @param settings FACES without `rest`: `url` is the webhook's
+ */
 export async function startService(
   settings: Readonly<Record<string, string>>,
   profileDir?: string,
@@ -64,7 +69,8 @@ async function servingAt(child: ChildProcess): Promise<string> {
     lines.on("line", (line) => {
       log.push(line);
       if (!line.includes('"msg":"serving"')) return;
-      resolve((JSON.parse(line) as { urls: { rest: string } }).urls.rest);
+      const { urls } = JSON.parse(line) as { urls: { rest?: string; webhook?: string } };
+      resolve(urls.rest ?? urls.webhook ?? "");
     });
   });
   lines.removeAllListeners("line").on("line", () => undefined);
@@ -80,7 +86,10 @@ function measured(child: ChildProcess, url: string): Measured {
   return {
     url,
     async cpuMs() {
-      return ((await ask("cpu")) as { cpuMs: number }).cpuMs;
+      return ((await ask("usage")) as { cpuMs: number }).cpuMs;
+    },
+    async peakMb() {
+      return ((await ask("usage")) as { peakMb: number }).peakMb;
     },
     async work(times) {
       await ask({ times });

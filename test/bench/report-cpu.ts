@@ -1,9 +1,10 @@
-/** Preloaded into each process that is measured (`node --import`): it tells its CPU time when it is asked. */
+/** Preloaded into each process that is measured (`node --import`): it tells its CPU time and memory when it is asked. */
 
 process.on("message", (message) => {
-  if (message !== "cpu") return;
+  if (message !== "usage") return;
   const { user, system } = process.cpuUsage();
-  process.send?.({ cpuMs: (user + system) / 1000 });
+  const { maxRSS } = process.resourceUsage();
+  process.send?.({ cpuMs: (user + system) / 1000, peakMb: maxRSS / 1024 });
 });
 // Whoever measures is gone: nobody else would stop this process.
 process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));

@@ -135,6 +135,36 @@ describe("the other commands", () => {
     expect(none).toMatchObject({ code: 1, output: expect.stringContaining("nothing.yaml") });
   });
 
+  it("doctor looks at everything and ends with 0, or with 1 when something fails", async () => {
+    const healthy = await run("doctor");
+    expect(healthy).toMatchObject({ code: 0, output: expect.stringMatching(/^ok +database /m) });
+    const program = runProgram(["doctor", "--json"], {
+      ...sandboxEnvironment(sandbox),
+      HASURA_ADMIN_SECRET: "canary-secret",
+    });
+    expect(await program.ended()).toBe(1);
+    const findings = program
+      .output()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(findings).toContainEqual({
+      check: "hasura",
+      status: "fail",
+      message: expect.stringContaining("HASURA_ADMIN_SECRET"),
+    });
+    expect(program.output()).not.toContain("canary");
+  });
+
+  it("reconcile tells what differs from what was applied, and what came of it", async () => {
+    const nothing = await run("reconcile");
+    expect(nothing).toEqual({
+      code: 0,
+      output: expect.stringContaining("0 difference(s), 0 of them new; 0 gone."),
+    });
+    const unknown = await run("reconcile", "--repair", "--port", "urn:dmb:cmp:a:b:0:c");
+    expect(unknown).toEqual({ code: 1, output: "There is nothing to hold Hasura against." });
+  });
+
   it("print-schema prints the schema that is committed", async () => {
     const committed = await readFile(join(EXAMPLES, "..", "schema", "schema.graphql"), "utf8");
     expect((await run("print-schema")).output.trim()).toBe(committed.trim());
@@ -144,6 +174,6 @@ describe("the other commands", () => {
 it("portcullis --help tells of every command", async () => {
   const program = runProgram(["--help"]);
   expect(await program.ended()).toBe(0);
-  for (const command of ["start", "demo", "db", "plan", "print-schema"])
+  for (const command of ["start", "demo", "db", "plan", "reconcile", "doctor", "print-schema"])
     expect(program.output()).toContain(command);
 });

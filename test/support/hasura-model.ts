@@ -21,9 +21,53 @@ export function applied(metadata: Metadata, command: Command): Metadata {
 }
 
 function run(metadata: Entry, { type, args }: Command): void {
-  if (type === "bulk" || type === "bulk_keep_going")
+  if (type === "bulk" || type === "bulk_keep_going") {
     for (const each of args as Command[]) run(metadata, each);
+    return;
+  }
+  const before = orphanedRoles(metadata);
+  if (type.endsWith("_inherited_role")) changeRole(metadata, type, args as RoleArgs);
   else runOne(metadata, type.slice(type.indexOf("_") + 1), type.split("_")[0] ?? "", args as Args);
+  // Every command by itself must leave all inherited roles as sound as they were.
+  for (const broken of orphanedRoles(metadata))
+    if (!before.has(broken)) throw new Error(`new inconsistent metadata: ${broken}`);
+}
+
+interface RoleArgs {
+  readonly role_name: string;
+  readonly role_set: readonly string[];
+}
+
+function changeRole(metadata: Entry, type: string, args: RoleArgs): void {
+  const roles = (metadata.inherited_roles ?? []) as RoleArgs[];
+  const at = roles.findIndex(({ role_name }) => role_name === args.role_name);
+  if (type === "drop_inherited_role" && at === -1) throw new Error("not-exists: inherited role");
+  const others = roles.filter((_, position) => position !== at);
+  const changed =
+    type === "drop_inherited_role"
+      ? others
+      : others.toSpliced(at === -1 ? others.length : at, 0, args);
+  if (changed.length > 0) metadata.inherited_roles = changed;
+  else delete metadata.inherited_roles;
+}
+
+/** Parents of inherited roles that are neither inherited themselves nor have a permission. */
+function orphanedRoles(metadata: Entry): Set<string> {
+  const roles = (metadata.inherited_roles ?? []) as RoleArgs[];
+  const sources = (metadata.sources ?? []) as Entry[];
+  const known = new Set<unknown>([
+    ...roles.map(({ role_name }) => role_name),
+    ...sources.flatMap((source) =>
+      listOf(source.tables).flatMap((table) =>
+        listOf(table.select_permissions).map(({ role }) => role),
+      ),
+    ),
+  ]);
+  return new Set(
+    roles.flatMap(({ role_name, role_set }) =>
+      role_set.filter((role) => !known.has(role)).map((role) => `${role_name} inherits ${role}`),
+    ),
+  );
 }
 
 function runOne(metadata: Entry, command: string, kind: string, args: Args): void {
@@ -121,6 +165,10 @@ function tables(source: Entry): Entry[] {
 function permissions(table: Entry): Entry[] {
   table.select_permissions ??= [];
   return table.select_permissions as Entry[];
+}
+
+function listOf(value: unknown): readonly Entry[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function required<T>(value: T | undefined, what: string): T {

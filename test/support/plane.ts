@@ -40,6 +40,8 @@ export interface Plane {
     resourceVersion: number;
   }>;
   clearFaults(): Promise<void>;
+  /** How many faults have not been made yet. */
+  faultsLeft(): Promise<number>;
   startWorker(): Promise<Worker>;
   stop(): Promise<void>;
 }
@@ -110,6 +112,10 @@ export async function startPlane(
     },
     async clearFaults() {
       await fetch(`${sandbox.url}/sandbox/faults`, { method: "DELETE" });
+    },
+    async faultsLeft() {
+      const response = await fetch(`${sandbox.url}/sandbox/faults`);
+      return ((await response.json()) as { faults: unknown[] }).faults.length;
     },
     async stats() {
       return (await fetch(`${sandbox.url}/sandbox/stats`)).json() as ReturnType<Plane["stats"]>;

@@ -17,6 +17,8 @@ const PRODUCTION: Environment = {
   SNOWFLAKE_PASSWORD: "pw-of-the-service",
 };
 
+const TENANT = "11111111-2222-3333-4444-555555555555";
+
 const REAL = ["DATABASE_URL", "HASURA_URL", "JWKS_URL", "SNOWFLAKE_HOST"] as const;
 
 function faults(run: () => unknown): Record<string, string> {
@@ -84,11 +86,26 @@ describe("the configuration", () => {
   it("takes both of Entra's issuers from the tenant, and refuses to check none", () => {
     const { JWT_ISSUER: _, ...rest } = PRODUCTION;
     expect(faults(() => readConfig(rest))).toHaveProperty("JWT_ISSUER");
-    expect(readConfig({ ...rest, AZURE_TENANT_ID: "t1" }).access.issuers).toEqual([
-      "https://sts.windows.net/t1/",
-      "https://login.microsoftonline.com/t1/v2.0",
+    const ofTenant = { ...rest, AZURE_TENANT_ID: TENANT };
+    expect(readConfig(ofTenant).access.issuers).toEqual([
+      `https://sts.windows.net/${TENANT}/`,
+      `https://login.microsoftonline.com/${TENANT}/v2.0`,
     ]);
+    const elsewhere = { AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us" };
+    for (const more of [elsewhere, { AZURE_TENANT_ID: "contoso.onmicrosoft.com" }]) {
+      expect(faults(() => readConfig({ ...ofTenant, ...more }))).toHaveProperty("JWT_ISSUER");
+      expect(faults(() => readConfig({ ...PRODUCTION, ...ofTenant, ...more }))).toEqual({});
+    }
   });
+
+  it.each(["common", "organizations", "consumers", "Common"])(
+    "takes no name that stands for every tenant: %s",
+    (AZURE_TENANT_ID) => {
+      expect(faults(() => readConfig({ ...PRODUCTION, AZURE_TENANT_ID }))).toHaveProperty(
+        "AZURE_TENANT_ID",
+      );
+    },
+  );
 
   it("reads a setting from the file that NAME_FILE names, and not from both", () => {
     const file = join(mkdtempSync(join(tmpdir(), "portcullis-config-")), "secret");

@@ -1,9 +1,10 @@
 /** A webhook as it runs: snapshot, verifier and handler behind a real HTTP server; and what Hasura sends to it. */
 import { createServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
+import { createIdentify } from "../../../src/access/groups.ts";
 import { type Snapshot, startSnapshot } from "../../../src/access/snapshot.ts";
 import { createTokenVerifier } from "../../../src/access/verify.ts";
-import { createWebhook } from "../../../src/access/webhook.ts";
+import { createWebhook, type WebhookOptions } from "../../../src/access/webhook.ts";
 import type { SqlRunner } from "../../../src/inventory/access.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { AUDIENCE, ISSUER, type TestIssuer } from "../../unit/access/token-issuer.ts";
@@ -30,6 +31,8 @@ export async function startHook(options: {
   readonly databaseUrl: string;
   readonly maxStalenessMs?: number;
   readonly headerNames?: readonly string[];
+  /** More of the webhook's own. */
+  readonly more?: Pick<WebhookOptions, "usage" | "onCombinationMissed" | "socketMaxAge">;
 }): Promise<TestHook> {
   let logged = "";
   const destination = {
@@ -47,7 +50,12 @@ export async function startHook(options: {
     algorithms: ["RS256"],
   });
   const headerNames = options.headerNames ?? ["Authorization"];
-  const webhook = createWebhook({ snapshot, verify, headerNames, log });
+  const identify = createIdentify({
+    nameClaims: ["unique_name"],
+    users: new Map(),
+    groupMatch: "claim",
+  });
+  const webhook = createWebhook({ snapshot, verify, identify, headerNames, log, ...options.more });
   const server = createServer(async (request, response) => {
     if (!(await webhook(request, response))) response.writeHead(404).end();
   });

@@ -7,12 +7,11 @@ import {
   bumpGeneration,
   forgetReplica,
   laggingReplicas,
-  loadAccess,
   readGeneration,
   registerReplica,
   renewLease,
 } from "../../../src/inventory/access.ts";
-import { ANN, change, createInventory, HASURA, type TestInventory } from "./inventory.ts";
+import { change, createInventory, type TestInventory } from "./inventory.ts";
 
 let inventory: TestInventory;
 beforeAll(async () => {
@@ -25,7 +24,7 @@ async function leasedReplica(ms: number): Promise<{ id: string; generation: bigi
   const id = randomUUID();
   await registerReplica(inventory.db, id);
   const generation = await readGeneration(inventory.db);
-  expect(await renewLease(inventory.db, id, generation, ms)).toBe(generation);
+  expect((await renewLease(inventory.db, id, generation, ms)).generation).toBe(generation);
   return { id, generation };
 }
 
@@ -47,58 +46,13 @@ describe("the access generation", () => {
     client.on("notification", ({ payload }) => told.push(payload));
     await client.query(`LISTEN ${ACCESS_CHANNEL}`);
     const rolledBack = inventory.db.$transaction(async (tx) => {
-      await bumpGeneration(tx);
+      await bumpGeneration(tx, "everything");
       throw new Error("rolled back");
     });
     await expect(rolledBack).rejects.toThrow("rolled back");
     const generation = await change(inventory.db, async () => undefined);
     await expect.poll(() => told).toEqual([String(generation)]);
     await client.end();
-  });
-});
-
-describe("loadAccess", () => {
-  it("reads the roles of active ports with their root fields, and the grants in force", async () => {
-    const { db, ports, grant, revoke } = inventory;
-    const until = new Date(Date.now() + 3_600_000);
-    await grant(ports.health, ANN, until);
-    await grant(ports.health, "group:past", new Date(Date.now() - 1_000));
-    await grant(ports.sales, "group:ended");
-    const generation = await revoke(ports.sales, "group:ended");
-    const { facts, databaseTime } = await loadAccess(db, HASURA);
-    expect(facts.generation).toBe(generation);
-    expect(facts.roles.map((role) => ({ ...role, fields: [...role.fields].sort() }))).toEqual(
-      expect.arrayContaining([
-        {
-          portId: ports.health,
-          name: "health_role",
-          fields: ["vaccinations", "vaccinations_by_pk"],
-        },
-        { portId: ports.sales, name: "sales_role", fields: ["orders"] },
-      ]),
-    );
-    expect(facts.grants).toEqual([{ portId: ports.health, subject: ANN, until: until.getTime() }]);
-    expect(Math.abs(databaseTime - Date.now())).toBeLessThan(60_000);
-  });
-
-  it("reads only what concerns some subjects, when asked so", async () => {
-    const { db, ports, grant } = inventory;
-    await grant(ports.sales, "group:sellers");
-    const { facts } = await loadAccess(db, HASURA, ["group:sellers", "group:nobody"]);
-    expect(facts.grants).toEqual([{ portId: ports.sales, subject: "group:sellers", until: null }]);
-    expect(facts.roles).toEqual([{ portId: ports.sales, name: "sales_role", fields: ["orders"] }]);
-    expect((await loadAccess(db, HASURA, [])).facts).toMatchObject({ roles: [], grants: [] });
-  });
-
-  it("leaves out ports that are not active, and other Hasuras", async () => {
-    const { db, ports, grant } = inventory;
-    await grant(ports.sales, "group:buyers");
-    await db.outputPort.update({ where: { id: ports.sales }, data: { phase: "REMOVED" } });
-    const { facts } = await loadAccess(db, HASURA);
-    expect(facts.roles.map((role) => role.name)).toEqual(["health_role"]);
-    expect(facts.grants.filter((row) => row.portId === ports.sales)).toEqual([]);
-    await db.outputPort.update({ where: { id: ports.sales }, data: { phase: "ACTIVE" } });
-    expect((await loadAccess(db, "another")).facts).toMatchObject({ roles: [], grants: [] });
   });
 });
 
@@ -120,10 +74,10 @@ describe("a replica's lease", () => {
     const { db } = inventory;
     const { id, generation } = await leasedReplica(400);
     const next = await change(db, async () => undefined);
-    expect(await renewLease(db, id, generation, 60_000)).toBe(next);
+    expect((await renewLease(db, id, generation, 60_000)).generation).toBe(next);
     expect(await laggingReplicas(db, next)).toEqual([id]);
     await awaitEnforced(db, next, { timeoutMs: 5_000 });
-    expect(await renewLease(db, id, generation, 60_000)).toBe(next);
+    expect((await renewLease(db, id, generation, 60_000)).generation).toBe(next);
     expect(await laggingReplicas(db, next)).toEqual([]);
   });
 
@@ -145,7 +99,7 @@ describe("a replica's lease", () => {
       counted = resolve;
     });
     const changing = db.$transaction(async (tx) => {
-      const bumped = await bumpGeneration(tx);
+      const bumped = await bumpGeneration(tx, {});
       counted();
       await hold;
       return bumped;
@@ -157,7 +111,7 @@ describe("a replica's lease", () => {
     finish();
     const next = await changing;
     expect(next).toBe(generation + 1n);
-    expect(await renewing).toBe(next);
+    expect((await renewing).generation).toBe(next);
     expect(await laggingReplicas(db, next)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /** An inventory with two active ports, and what the tests do to its grants. */
 import { randomUUID } from "node:crypto";
-import { bumpGeneration } from "../../../src/inventory/access.ts";
+import { type AccessChange, bumpGeneration } from "../../../src/inventory/access.ts";
 import { type Db, openDb, type Tx } from "../../../src/inventory/db.ts";
 import { migrate } from "../../../src/inventory/migrate.ts";
 import { createDatabase, type TestDatabase } from "../../support/postgres.ts";
@@ -19,15 +19,20 @@ export interface TestInventory {
 }
 
 /** Runs the change and counts it, as every granting transaction does. */
-export async function change(db: Db, work: (tx: Tx) => Promise<unknown>): Promise<bigint> {
+export async function change(
+  db: Db,
+  work: (tx: Tx) => Promise<unknown>,
+  changed: AccessChange | "everything" = "everything",
+): Promise<bigint> {
   return await db.$transaction(async (tx) => {
     await work(tx);
-    return await bumpGeneration(tx);
+    return await bumpGeneration(tx, changed);
   });
 }
 
-export async function createInventory(): Promise<TestInventory> {
-  const database = await createDatabase();
+/** @param given a database to fill; absent: one of its own */
+export async function createInventory(given?: TestDatabase): Promise<TestInventory> {
+  const database = given ?? (await createDatabase());
   await migrate(database.url);
   const db = openDb(database.url, { poolSize: 5 });
   await db.hasura.create({ data: { id: HASURA, url: "http://hasura.test" } });
@@ -38,26 +43,34 @@ export async function createInventory(): Promise<TestInventory> {
     db,
     ports: { health, sales },
     grant: async (portId, subject, until) =>
-      await change(db, async (tx) => {
-        await tx.grant.create({
-          data: {
-            hasuraId: HASURA,
-            environment: "default",
-            portId,
-            subject,
-            class: "ACL",
-            actor: "test",
-            until: until ?? null,
-          },
-        });
-      }),
+      await change(
+        db,
+        async (tx) => {
+          await tx.grant.create({
+            data: {
+              hasuraId: HASURA,
+              environment: "default",
+              portId,
+              subject,
+              class: "ACL",
+              actor: "test",
+              until: until ?? null,
+            },
+          });
+        },
+        { holders: [portId] },
+      ),
     revoke: async (portId, subject) =>
-      await change(db, async (tx) => {
-        await tx.grant.updateMany({
-          where: { portId, subject, endedAt: null },
-          data: { endedAt: new Date() },
-        });
-      }),
+      await change(
+        db,
+        async (tx) => {
+          await tx.grant.updateMany({
+            where: { portId, subject, endedAt: null },
+            data: { endedAt: new Date() },
+          });
+        },
+        { holders: [portId] },
+      ),
     stop: async () => {
       await db.$disconnect();
       await database.drop();
@@ -65,12 +78,17 @@ export async function createInventory(): Promise<TestInventory> {
   };
 }
 
-async function addPort(db: Db, name: string, rootFields: readonly string[]): Promise<string> {
+export async function addPort(
+  db: Db,
+  name: string,
+  rootFields: readonly string[],
+  hasuraId = HASURA,
+): Promise<string> {
   const id = randomUUID();
   await db.outputPort.create({
     data: {
       id,
-      hasuraId: HASURA,
+      hasuraId,
       environment: "default",
       componentKey: `urn:dmb:cmp:${name}`,
       componentId: `urn:dmb:cmp:${name}`,
@@ -86,7 +104,7 @@ async function addPort(db: Db, name: string, rootFields: readonly string[]): Pro
           { name: `${name}_type`, namespace: "TYPE" as const },
         ].map((owned) => ({
           ...owned,
-          hasuraId: HASURA,
+          hasuraId,
           environment: "default",
           purpose: "select",
         })),

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  replaceExternalGrants,
+  upsertExternalRole,
+} from "../../../src/inventory/external-roles.ts";
 import type { OutputPort } from "../../../src/inventory/generated/client.ts";
 import { addPort, type Inventory, startInventory } from "./inventory.ts";
 
@@ -201,7 +205,7 @@ describe("output ports", () => {
         totalCount
         edges { node {
           name typeName rootFields columns source { name } dataProduct { name } conditions { type }
-          grants(state: LIVE, first: 10) { totalCount edges { node { subject holder { name } operation { token } } } }
+          grants(state: LIVE, first: 10) { totalCount edges { node { subject grantee { name } operation { token } } } }
           operations(first: 5) { totalCount edges { node { kind logs { message } } } }
           revisions(first: 5) { totalCount edges { node { number source { name } } } }
         } }
@@ -227,7 +231,7 @@ describe("grants, subjects, sources and operations", () => {
   it("tell who has and who had access", async () => {
     const grants = async (filter: string) => {
       const { grants: page } = await inventory.ask(
-        `{ grants(filter: ${filter}) { totalCount edges { node { subject state endReason holder { ref kind name } outputPort { name } } } } }`,
+        `{ grants(filter: ${filter}) { totalCount edges { node { subject state endReason grantee { ref kind name } holder { role } outputPort { name } } } } }`,
       );
       return (page as { edges: { node: object }[] }).edges.map(({ node }) => node);
     };
@@ -236,7 +240,8 @@ describe("grants, subjects, sources and operations", () => {
         subject: "user:bob",
         state: "ENDED",
         endReason: "not in the access list",
-        holder: { ref: "user:bob", kind: "USER", name: "bob" },
+        grantee: { ref: "user:bob", kind: "USER", name: "bob" },
+        holder: { role: "gamma_role" },
         outputPort: { name: "gamma" },
       },
     ]);
@@ -245,6 +250,47 @@ describe("grants, subjects, sources and operations", () => {
     const filter = `{ componentId: "${urn}", environment: "development", classes: [ACL] }`;
     expect(await grants(filter)).toHaveLength(2);
     expect(await grants("{ classes: [MANUAL] }")).toEqual([]);
+  });
+
+  it("tell of roles that belong to no port, and of grants that give them", async () => {
+    const { db, operations } = inventory;
+    const role = { hasuraId: operations.hasuraId, role: "older_role" };
+    const componentId = "urn:dmb:cmp:older:port";
+    await upsertExternalRole(db, { ...role, componentId, fields: ["old_b", "old_a"] });
+    const subjects = ["user:old"];
+    await replaceExternalGrants(db, { ...role, kind: "user", subjects, actor: "older" });
+    const holder = `holder { role ... on ExternalRole { componentId } ... on OutputPort { name } }`;
+    const { grants } = await inventory.ask(
+      `{ grants(filter: { subject: "user:old" }) { edges { node { environment outputPort { name } ${holder} } } } }`,
+    );
+    expect((grants as { edges: unknown[] }).edges).toEqual([
+      {
+        node: {
+          environment: "default",
+          outputPort: null,
+          holder: { role: "older_role", componentId },
+        },
+      },
+    ]);
+    const { externalRole } = await inventory.ask(
+      `{ externalRole(role: "older_role") {
+        id role componentId rootFields removedAt grants(state: LIVE) { totalCount edges { node { subject } } } } }`,
+    );
+    expect(externalRole).toMatchObject({
+      role: "older_role",
+      componentId,
+      rootFields: ["old_a", "old_b"],
+      removedAt: null,
+      grants: { totalCount: 1, edges: [{ node: { subject: "user:old" } }] },
+    });
+    const { id } = externalRole as { id: string };
+    const { node } = await inventory.ask("query ($id: ID!) { node(id: $id) { id __typename } }", {
+      id,
+    });
+    expect(node).toEqual({ id, __typename: "ExternalRole" });
+    expect(await inventory.ask('{ externalRole(role: "no_role") { role } }')).toEqual({
+      externalRole: null,
+    });
   });
 
   it("know subjects in any spelling, page through them, and count them once", async () => {
@@ -257,6 +303,16 @@ describe("grants, subjects, sources and operations", () => {
     expect(await inventory.ask('{ subject(ref: "user:nobody") { ref } }')).toEqual({
       subject: null,
     });
+    const binding = { objectId: "an-object-id", name: "All", actor: "test" };
+    const { groupBinding } = inventory.db;
+    await groupBinding.create({ data: { ...binding, subject: "group:all", endedAt: new Date(1) } });
+    const bound = async (ref: string) =>
+      (await inventory.ask(`{ subject(ref: "${ref}") { binding { objectId name actor } } }`))
+        .subject;
+    expect(await bound("group:all")).toEqual({ binding: null });
+    await groupBinding.create({ data: { ...binding, subject: "group:all" } });
+    expect(await bound("group:all")).toEqual({ binding });
+    expect(await bound("user:ann")).toEqual({ binding: null });
     const [error] = await inventory.refused('{ subject(ref: "nobody") { ref } }');
     expect(error?.extensions.code).toBe("INVALID_REFS");
 
@@ -311,11 +367,11 @@ describe("a global id", () => {
   it("leads back to its object, whatever its type", async () => {
     const { outputPort } = await inventory.ask(
       `{ outputPort(componentId: "${alpha.componentId}", environment: "development") {
-        id grants { edges { node { id holder { id } } } } operations { edges { node { id } } }
+        id grants { edges { node { id grantee { id } holder { id } } } } operations { edges { node { id } } }
         revisions { edges { node { id } } } source { id } } }`,
     );
     const ids = [...JSON.stringify(outputPort).matchAll(/"id":"([^"]+)"/g)].map(([, id]) => id);
-    expect(ids.length).toBeGreaterThanOrEqual(7);
+    expect(ids.length).toBeGreaterThanOrEqual(8);
     for (const id of ids) {
       const { node } = await inventory.ask("query ($id: ID!) { node(id: $id) { id __typename } }", {
         id,

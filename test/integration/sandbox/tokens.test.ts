@@ -81,6 +81,20 @@ describe("the token issuer", () => {
     expect(exp - iat).toBe(3600);
   });
 
+  it("issues admins' tokens of another issuer, which is found by discovery, with the roles asked for", async () => {
+    const issuer = `${url}/sandbox/admins`;
+    const found: unknown = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
+    expect(found).toEqual({ issuer, jwks_uri: `${url}/sandbox/jwks` });
+    const text = await token("user=root@example.com&audience=admin&roles=viewer,operator");
+    const { payload } = await jwtVerify(text, createRemoteJWKSet(new URL(`${url}/sandbox/jwks`)), {
+      issuer,
+      audience: "portcullis-sandbox-admins",
+      algorithms: ["RS256"],
+    });
+    expect(payload.roles).toEqual(["viewer", "operator"]);
+    await expect(verify(text)).rejects.toBeInstanceOf(errors.JWTClaimValidationFailed);
+  });
+
   it("publishes no private part of its key", async () => {
     const keys: unknown = await (await fetch(`${url}/sandbox/jwks`)).json();
     expect(keys).toEqual({
@@ -103,6 +117,7 @@ describe("the token issuer", () => {
     ["an empty group", "user=bob&groups=a,,b", "groups.1"],
     ["a lifetime that is no number", "user=bob&expiresIn=soon", "expiresIn"],
     ["a lifetime of years", "user=bob&expiresIn=99999999", "expiresIn"],
+    ["an audience it does not know", "user=bob&audience=all", "audience"],
     ["something it does not know", "user=bob&group=a", ""],
   ])("answers 400 with the fault for %s", async (_name, query, path) => {
     const answer = await fetch(`${url}/sandbox/token?${query}`);

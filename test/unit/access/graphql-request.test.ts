@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { askedRootFields, REQUEST_LIMITS } from "../../../src/domain/graphql-request.ts";
+import { REQUEST_LIMITS } from "../../../src/domain/graphql-document.ts";
+import { askedRootFields } from "../../../src/domain/graphql-request.ts";
 
 const asked = (request: unknown) => {
   const result = askedRootFields(request);
   if (!result.ok) return result.reason;
-  return result.asked === "everything" ? "everything" : [...result.asked].sort();
+  const { fields, everything } = result.asked;
+  const names = [...fields].sort();
+  if (!everything) return names;
+  return names.length === 0 ? "everything" : ["everything", ...names];
 };
 const query = (text: string, more: Record<string, unknown> = {}) => ({ query: text, ...more });
 
@@ -163,10 +167,13 @@ const DOCUMENTS: readonly [string, unknown, string[] | string][] = [
   ["introspection beside a field", query("{ __typename a { x } }"), ["a"]],
   ["an aliased __typename", query("{ a: __typename }"), []],
   ["other names with two underscores", query("{ __secret }"), ["__secret"]],
+  ["the schema for Apollo, which is the role's own", query("{ _service { sdl } }"), []],
   [
-    "Apollo's fields, which are not introspection",
-    query("{ _service { sdl } _entities { x } }"),
-    ["_entities", "_service"],
+    "rows for Apollo, which may be of any type",
+    query(
+      "query ($of: [_Any!]!) { e: _entities(representations: $of) { ... on a_type { id } } a { x } }",
+    ),
+    ["everything", "a"],
   ],
 
   ["no request", null, "everything"],
@@ -174,7 +181,7 @@ const DOCUMENTS: readonly [string, unknown, string[] | string][] = [
   ["a persisted query without text", { extensions: { persistedQuery: {} } }, "everything"],
   ["a null query", { query: null }, "everything"],
   ["a batch", [query("{ a { x } }"), query("{ b { x } }")], ["a", "b"]],
-  ["a batch with an item without text", [query("{ a { x } }"), {}], "everything"],
+  ["a batch with an item without text", [query("{ a { x } }"), {}], ["everything", "a"]],
   [
     "a batch with a mutation",
     [query("{ a { x } }"), query("mutation { b }")],
@@ -217,6 +224,16 @@ describe("askedRootFields", () => {
   ])("refuses %s that are nested too deep", (_, text) => {
     expect(asked(query(text(REQUEST_LIMITS.depth + 1)))).toBe("REQUEST_TOO_LARGE");
     expect(asked(query(text(20_000)))).toBe("REQUEST_TOO_LARGE");
+  });
+
+  it("refuses fragments that are spread too deep, one inside the other", () => {
+    const chain = (length: number) =>
+      query(
+        `{ ...F1 } ${Array.from({ length }, (_, i) => `fragment F${i + 1} on query_root { ...F${i + 2} }`).join(" ")} fragment F${length + 1} on query_root { a }`,
+      );
+    expect(asked(chain(REQUEST_LIMITS.fragments - 1))).toEqual(["a"]);
+    expect(asked(chain(REQUEST_LIMITS.fragments))).toBe("REQUEST_TOO_LARGE");
+    expect(asked(chain(2_500))).toBe("REQUEST_TOO_LARGE");
   });
 
   it("takes brackets in strings and comments for what they are", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readIdentity, userSubject } from "../../../src/access/identity.ts";
+import { groupSubject, readUser, userSubject } from "../../../src/access/identity.ts";
 
 describe("userSubject", () => {
   it.each([
@@ -29,58 +29,77 @@ describe("userSubject", () => {
   });
 });
 
-describe("readIdentity", () => {
+describe("groupSubject", () => {
+  it.each([
+    ["Nurses", "group:nurses"],
+    ["b c", "group:b c"],
+    ["/Wards/A", "group:/wards/a"],
+    ["a_b@c", "group:a_b@c"],
+  ])("maps %s to its ref", (name, subject) => {
+    expect(groupSubject(name)).toBe(subject);
+  });
+
+  it.each(["", "default/nurses", " nurses", "user:bob_example.com", "group:x", "nu\u200brses"])(
+    "takes %j for no group",
+    (name) => {
+      expect(groupSubject(name)).toBeNull();
+    },
+  );
+});
+
+const settings = {
+  nameClaims: ["unique_name", "preferred_username", "upn", "email"],
+  users: new Map<string, `user:${string}`>(),
+};
+
+describe("readUser", () => {
   it("takes the first claim that holds a name", () => {
     const claims = {
       upn: "upn@example.com",
       email: "mail@example.com",
       preferred_username: "Preferred@example.com",
     };
-    expect(readIdentity({ ...claims, unique_name: "Ann@example.com" })?.userId).toBe(
-      "user:Ann_example.com",
-    );
-    expect(readIdentity(claims)?.userId).toBe("user:Preferred_example.com");
-    expect(readIdentity({ ...claims, preferred_username: 7 })?.userId).toBe("user:upn_example.com");
-    expect(readIdentity({ ...claims, preferred_username: "", upn: null })?.userId).toBe(
-      "user:mail_example.com",
-    );
-    expect(readIdentity(claims, ["email"])?.subjects).toEqual(["user:mail_example.com"]);
+    const userId = (more: object, nameClaims = settings.nameClaims) =>
+      readUser({ ...claims, ...more }, { ...settings, nameClaims })?.userId;
+    expect(userId({ unique_name: "Ann@example.com" })).toBe("user:Ann_example.com");
+    expect(userId({})).toBe("user:Preferred_example.com");
+    expect(userId({ preferred_username: 7 })).toBe("user:upn_example.com");
+    expect(userId({ preferred_username: "", upn: null })).toBe("user:mail_example.com");
+    expect(userId({}, ["email", "upn"])).toBe("user:mail_example.com");
   });
 
   it("knows nobody without a name, nor by an address that was not confirmed", () => {
-    expect(readIdentity({ sub: "1", groups: ["a"] })).toBeNull();
-    expect(readIdentity({ email: "ann@example.com", email_verified: false })).toBeNull();
-    expect(readIdentity({ email: "ann@example.com", email_verified: true })).not.toBeNull();
+    expect(readUser({ sub: "1", groups: ["a"] }, settings)).toBeNull();
+    expect(readUser({ email: "ann@example.com", email_verified: false }, settings)).toBeNull();
+    expect(readUser({ email: "ann@example.com", email_verified: true }, settings)).not.toBeNull();
+    expect(readUser({ unique_name: "a@b.c" }, { ...settings, nameClaims: ["oid"] })).toBeNull();
   });
 
-  it("reads the groups, each once and in lower case", () => {
-    const claims = {
-      unique_name: "ann@example.com",
-      groups: ["Nurses", "nurses", "b c", "/Wards/A"],
-    };
-    expect(readIdentity(claims)?.subjects).toEqual([
-      "user:ann_example.com",
-      "group:nurses",
-      "group:b c",
-      "group:/wards/a",
-    ]);
-  });
-
-  it("takes no group for another, and nothing but texts for groups", () => {
-    const claims = {
-      unique_name: "ann@example.com",
-      groups: ["", "default/nurses", " nurses", "user:bob_example.com", "group:x", 1, null, ["x"]],
-    };
-    expect(readIdentity(claims)?.subjects).toEqual(["user:ann_example.com"]);
-    expect(readIdentity({ ...claims, groups: "nurses" })?.subjects).toEqual([
-      "user:ann_example.com",
-    ]);
-  });
-
-  it("leaves a user whose name is ambiguous the groups only", () => {
-    expect(readIdentity({ unique_name: "ann_example.com", groups: ["nurses"] })).toEqual({
+  it("gives Hasura the user id as the older service did, in the token's own spelling", () => {
+    expect(readUser({ unique_name: "Ann@lee@Example.com" }, settings)?.userId).toBe(
+      "user:Ann_lee@Example.com",
+    );
+    expect(readUser({ unique_name: "ann_example.com" }, settings)).toEqual({
       userId: "user:ann_example.com",
-      subjects: ["group:nurses"],
+      subject: null,
     });
+  });
+
+  it("takes a subject that is set by hand, in any case of the name, and before any rule", () => {
+    const guest = "Ann_Corp.example#EXT#@tenant.example";
+    const users = new Map([
+      [guest.toLowerCase(), "user:ann_corp.example" as const],
+      ["service", "user:reporting" as const],
+      ["bob@example.com", "user:robert_example.com" as const],
+    ]);
+    const subjectOf = (unique_name: string) =>
+      readUser({ unique_name }, { ...settings, users })?.subject;
+    expect(subjectOf(guest)).toBe("user:ann_corp.example");
+    expect(subjectOf("SERVICE")).toBe("user:reporting");
+    expect(subjectOf("bob@example.com")).toBe("user:robert_example.com");
+    expect(subjectOf("services")).toBeNull();
+    expect(readUser({ unique_name: guest }, { ...settings, users })?.userId).toBe(
+      "user:Ann_Corp.example#EXT#_tenant.example",
+    );
   });
 });

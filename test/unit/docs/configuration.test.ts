@@ -92,7 +92,10 @@ describe("the page of settings", () => {
     expect(value).toBeDefined();
     const faults = faultsOf({ ...BASE, [name]: value ?? "" });
     // Some are right only beside others; what counts here is the value itself.
-    const beside = ["HOST", "SOURCE_CREDENTIALS"];
+    const beside = [
+      ...["HOST", "SOURCE_CREDENTIALS", "ADMIN_OIDC_ISSUER", "ADMIN_AUDIENCE"],
+      ...["AZURE_CLIENT_ID", "AZURE_AUTHORITY_HOST"],
+    ];
     if (!beside.includes(name)) expect(faults).toEqual([]);
     else expect(faults).not.toContain(name);
   });

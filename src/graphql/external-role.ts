@@ -1,0 +1,57 @@
+import { builder } from "./builder.ts";
+import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
+import { GrantHolder } from "./grant-holder.ts";
+
+const ExternalRoleNode = builder.prismaNode("ExternalRole", {
+  id: { field: "id", description: "Global id, for `node`." },
+  nullable: true,
+  interfaces: [GrantHolder],
+  description:
+    "A role in Hasura that belongs to no output port here: the role mapper's routes make it known.",
+  fields: (t) => ({
+    role: t.exposeString("name", { description: "The role in Hasura." }),
+    componentId: t.exposeID("componentId", {
+      description: "The component that made it known; no other may change it.",
+    }),
+    createdAt: t.expose("createdAt", {
+      type: "DateTime",
+      description: "When it was first made known.",
+    }),
+    updatedAt: t.expose("updatedAt", { type: "DateTime", description: "When it last changed." }),
+    removedAt: t.expose("removedAt", {
+      type: "DateTime",
+      nullable: true,
+      description: "When it was removed; null: it was not.",
+    }),
+    rootFields: t.stringList({
+      select: { fields: { orderBy: { name: "asc" } } },
+      description: "The GraphQL root fields it can see.",
+      resolve: ({ fields }) => fields.map(({ name }) => name),
+    }),
+    grants: t.relatedConnection(
+      "grants",
+      {
+        cursor: "id",
+        totalCount: true,
+        description: "Who was given it, the newest first.",
+        args: {
+          state: t.arg({ type: GrantState, description: "Only those in force, or the others." }),
+        },
+        query: ({ state }) => ({ where: grantWhere({ state }), orderBy: [...grantOrder] }),
+      },
+      GrantConnection,
+    ),
+  }),
+});
+
+builder.queryField("externalRole", (t) =>
+  t.prismaField({
+    type: ExternalRoleNode,
+    nullable: true,
+    description: "A role that belongs to no output port, by its name; null when there is none.",
+    authScopes: { permission: "viewer" },
+    args: { role: t.arg.string({ required: true, description: "The role in Hasura." }) },
+    resolve: (query, _root, { role: name }, { operations: { db, hasuraId } }) =>
+      db.externalRole.findUnique({ ...query, where: { hasuraId_name: { hasuraId, name } } }),
+  }),
+);

@@ -1,0 +1,72 @@
+/** Finding out, before groups are granted, which objects of the directory their names mean. */
+import { parseSubject } from "../domain/subject.ts";
+import { AppError, type Problem } from "../errors.ts";
+import { type NewBinding, subjectsInUse } from "../inventory/groups.ts";
+import type { OperationsContext } from "./context.ts";
+import type { OperationRequest } from "./request.ts";
+
+/** Canonical subjects, and the list as it was sent, to point at what is wrong in it. */
+type AccessList = Partial<Pick<OperationRequest, "subjects" | "refs">>;
+
+const GROUP = "group:";
+
+/** Asked at once: the directory counts requests. */
+const ASKED_AT_ONCE = 4;
+
+/**
+ * Looks up the groups of an access list that are not bound yet, or whose binding nobody has a grant by.
+ * @returns what to bind; nothing where names stand for themselves
+ * @throws AppError INVALID_REFS naming every group that means none or several, DIRECTORY_UNAVAILABLE
+ */
+export async function lookUpGroups(
+  ctx: OperationsContext,
+  request: AccessList,
+): Promise<NewBinding[]> {
+  const { directory } = ctx;
+  if (directory === null) return [];
+  const groups = (request.subjects ?? []).filter((subject) => subject.startsWith(GROUP));
+  const inUse = await subjectsInUse(ctx.db, groups);
+  const unbound = groups.filter((subject) => !inUse.has(subject));
+  const bindings: NewBinding[] = [];
+  const problems: Problem[] = [];
+  while (unbound.length > 0) {
+    const asked = unbound.splice(0, ASKED_AT_ONCE);
+    const answers = await Promise.all(
+      asked.map(async (subject) => {
+        const found = await directory.groupsNamed(subject.slice(GROUP.length));
+        return { subject, found };
+      }),
+    );
+    for (const { subject, found } of answers) {
+      const [group, another] = found;
+      if (group !== undefined && another === undefined)
+        bindings.push({ subject, objectId: group.id, name: group.name });
+      else problems.push(groupProblem(subject, found.length, request));
+    }
+  }
+  if (problems.length === 0) return bindings;
+  // In the order of the list, which is not that of the subjects.
+  problems.sort((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }));
+  throw new AppError("INVALID_REFS", "The access list has faults; nothing was changed.", {
+    problems,
+  });
+}
+
+function groupProblem(subject: string, count: number, { refs = [] }: AccessList): Problem {
+  const index = refs.findIndex((ref) => {
+    const parsed = parseSubject(ref);
+    return parsed.ok && parsed.subject === subject;
+  });
+  const path = index < 0 ? "refs" : `refs.${index}`;
+  return count === 0
+    ? {
+        path,
+        message: `\`${subject}\` is no group of the directory`,
+        suggestion: "use the group's display name in Microsoft Entra",
+      }
+    : {
+        path,
+        message: `\`${subject}\` is the name of ${count} groups of the directory: which one is meant is not certain`,
+        suggestion: "rename the others, or grant a group whose name is its own",
+      };
+}
