@@ -207,19 +207,13 @@ function told(cost: RoleCost | undefined): string {
 /**
  * Makes Hasura hold a role of ours as it should be. Only for the one committer.
  * @param token the operation in whose log it is told
- * @throws AppError SUPERSEDED when one of its ports is not live, HASURA_REFUSED when a role of its name is not ours, and
- *   what a write can throw
+ * @throws AppError HASURA_REFUSED when a role of its name is not ours, and what a write can throw
  */
 async function makeCombinedRole(
   ctx: OperationsContext,
   role: CombinedRoleRow,
   token: string,
 ): Promise<{ readonly cost: RoleCost | undefined }> {
-  const live = await ctx.db.outputPort.count({
-    where: { id: { in: role.memberIds }, phase: "ACTIVE" },
-  });
-  if (live < role.memberIds.length)
-    throw new AppError("SUPERSEDED", "One of the ports is not provisioned any more.");
   const seen = await seeSettled(ctx);
   const step = combinedRoleStep(seen.index, role.name, role.parents);
   if (step === null) return { cost: undefined };

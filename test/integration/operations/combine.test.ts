@@ -223,12 +223,14 @@ describe("the end of a role", () => {
   it("is not the end of one that is asked for again meanwhile", async () => {
     await plane.end(combine(0, 1));
     const { name } = await onlyRow();
+    const { writes } = await plane.stats();
     const [going, again] = await together(async () => [
       await submitSeparate(plane.ctx, { name, reason: "why not" }, ADA),
       await combine(0, 1),
     ]);
     expect((await plane.end(going ?? "")).result).toContain("wanted again");
     expect((await plane.end(again ?? "")).status).toBe("COMPLETED");
+    expect((await plane.stats()).writes).toBe(writes);
     expect((await onlyRow()).state).toBe("ACTIVE");
     expect((await inherited()).map(({ role_name }) => role_name)).toEqual([name]);
   });
