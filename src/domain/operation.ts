@@ -9,6 +9,8 @@ export const OPERATION_KINDS = [
   "RECONCILE",
   "PAUSE",
   "ACKNOWLEDGE",
+  "COMBINE",
+  "SEPARATE",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -28,6 +30,8 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   RECONCILE: 30 * MINUTE,
   PAUSE: MINUTE,
   ACKNOWLEDGE: MINUTE,
+  COMBINE: 10 * MINUTE,
+  SEPARATE: 10 * MINUTE,
 };
 
 export function isEnded(status: OperationStatus): boolean {

@@ -16,6 +16,8 @@ const OperationKind = builder.enumType("OperationKind", {
     RECONCILE: { description: "Holds Hasura against what was applied; if asked to, mends it." },
     PAUSE: { description: "Pauses or protects a port, or ends that." },
     ACKNOWLEDGE: { description: "Lets a finding be." },
+    COMBINE: { description: "Makes a role over several output ports." },
+    SEPARATE: { description: "Ends a role over several output ports." },
   } as const,
 });
 
