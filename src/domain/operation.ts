@@ -13,6 +13,8 @@ export const OPERATION_KINDS = [
   "REVOKE",
   "BLOCK",
   "UNBLOCK",
+  "COMBINE",
+  "SEPARATE",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -36,6 +38,8 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   REVOKE: 2 * MINUTE,
   BLOCK: 2 * MINUTE,
   UNBLOCK: 2 * MINUTE,
+  COMBINE: 10 * MINUTE,
+  SEPARATE: 10 * MINUTE,
 };
 
 export function isEnded(status: OperationStatus): boolean {

@@ -10,7 +10,7 @@ import { builder } from "./builder.ts";
 /** How long a mutation may wait for its operation's end at most, in milliseconds. */
 export const MAX_WAIT_MS = 15_000;
 
-/** Why an admin does something. PostgreSQL keeps neither NUL nor half a character. */
+/** Why somebody does something: whoever is concerned reads it. PostgreSQL keeps neither NUL nor half a character. */
 export const reasonRule = {
   schema: z
     .string()

@@ -21,6 +21,8 @@ const OperationKind = builder.enumType("OperationKind", {
     REVOKE: { description: "Ends what an admin gave a subject on a port." },
     BLOCK: { description: "Keeps a subject out, or everybody off a port, whatever is granted." },
     UNBLOCK: { description: "Ends blocks." },
+    COMBINE: { description: "Makes a role over several output ports." },
+    SEPARATE: { description: "Ends a role over several output ports." },
   } as const,
 });
 

@@ -20,6 +20,7 @@ import "./access-changes.ts";
 import "./explain-access.ts";
 import "./usage.ts";
 import "./access.ts";
+import "./combined-role.ts";
 import "./hasura.ts";
 import { builder } from "./builder.ts";
 

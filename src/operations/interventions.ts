@@ -15,6 +15,7 @@ import {
 import { lockPort, lockPorts } from "../inventory/ports.ts";
 import { identityFrom, type PortInput, recordOperation, unknownPort } from "./accept.ts";
 import { isAccessChange, laterChange } from "./change-access.ts";
+import { repeatCombine, repeatSeparate } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { leaveFailed, wakeBeside } from "./port-state.ts";
 import { wake } from "./queue.ts";
@@ -136,6 +137,8 @@ async function repeat(
     });
     return submitProvision(ctx, { descriptor: revision.descriptor, removeData }, actor);
   }
+  if (operation.kind === "COMBINE") return repeatCombine(ctx, request, actor);
+  if (operation.kind === "SEPARATE") return repeatSeparate(ctx, request, actor);
   const port = await portOf(ctx, operation);
   if (operation.kind === "UNPROVISION")
     return submitUnprovision(ctx, { ...port, removeData }, actor);

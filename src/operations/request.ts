@@ -24,7 +24,10 @@ export const operationRequestSchema = z.object({
   until: z.iso.datetime().optional(),
   /** The one block that is to end; absent: all on that target. */
   blockId: z.uuid().optional(),
-  /** Why an admin does it. */
+  /** The role over several ports, and these. */
+  combinedRoleId: z.uuid().optional(),
+  portIds: z.array(z.uuid()).optional(),
+  /** Why somebody does it. */
   reason: z.string().optional(),
   /** The operation that this one repeats. */
   retryOf: z.uuid().optional(),
