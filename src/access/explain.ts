@@ -3,7 +3,7 @@
  * the inventory as it is now. A webhook that has not followed the last change yet may still answer by the one before.
  */
 import { type Explanation, explain } from "../domain/access.ts";
-import { arrangeAccess } from "../domain/access-index.ts";
+import { type AccessFacts, arrangeAccess } from "../domain/access-index.ts";
 import type { Asked } from "../domain/graphql-document.ts";
 import type { Subject } from "../domain/subject.ts";
 import { loadAccessAbout } from "../inventory/access-load.ts";
@@ -75,7 +75,7 @@ export function createExplain(options: ExplainOptions): ExplainAccess {
         const roles = wishedRole === undefined || wishedRole.includes("\0") ? [] : [wishedRole];
         const about = { fields: [...fields], roles };
         const { facts, databaseTime } = await loadAccessAbout(db, hasuraId, subjects, about);
-        return { access: arrangeAccess(facts), now: databaseTime };
+        return { access: arrangeAccess(inOrder(facts)), now: databaseTime };
       },
       judge: (access, question) => {
         explanation = explain(access, question);
@@ -101,4 +101,18 @@ export function createExplain(options: ExplainOptions): ExplainAccess {
       tokenExpiresAt: Number.isFinite(tokenExpiresAt) ? tokenExpiresAt : null,
     };
   };
+}
+
+/** The same question gets the same lists in the same order, however the database came by the rows. */
+function inOrder(facts: AccessFacts): AccessFacts {
+  const holders = facts.holders.map((holder) => ({
+    ...holder,
+    grants: [...holder.grants].sort((a, b) => compare(a.class, b.class)),
+  }));
+  const blocks = [...facts.blocks].sort((a, b) => compare(a.id, b.id));
+  return { ...facts, holders: holders.sort((a, b) => compare(a.role, b.role)), blocks };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

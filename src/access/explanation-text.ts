@@ -35,8 +35,12 @@ const REFUSALS: Readonly<
   BLOCKED: (told) => `A block keeps ${asker(told)} out, whatever is granted.`,
   FIELD_NOT_GRANTED: (told) =>
     `No role that is granted to ${asker(told)} can see ${listed(told.explanation?.missing ?? [])}.`,
-  SEVERAL_ROLES_NEEDED: () =>
-    "All that is asked for is granted, but no one role covers it: it has to be asked for in parts.",
+  SEVERAL_ROLES_NEEDED: ({ explanation }) => {
+    const decision = explanation?.decision;
+    const combinable = decision?.allow === false && decision.ports !== undefined;
+    const or = combinable ? ", or needs a role over its ports (combineOutputPorts)" : "";
+    return `All that is asked for is granted, but no one role covers it: it has to be asked for in parts${or}.`;
+  },
   AMBIGUOUS_ROLE: () =>
     "Several roles of the same size would do: one has to be named as X-Hasura-Role.",
 };

@@ -209,3 +209,20 @@ it("an explanation is what the webhook answers, and what the rule says", {
   );
   expect(Math.min(...Object.values(counts))).toBeGreaterThan(10);
 });
+
+it("its lists are in the same order, however the database comes by the rows", async () => {
+  const ids = ["p1", "p2", "p3", "p4", "e1", "e2"];
+  const holders = ids.map((id) => ({
+    ...{ id, kind: id.startsWith("p") ? ("PORT" as const) : ("EXTERNAL" as const) },
+    ...{ role: `role_${id}`, fields: [`field_${id}`], members: [] },
+    grants: [{ class: "ACL" as const, until: null, subjects: ["user:u"] }],
+  }));
+  const lists: unknown[] = [];
+  for (const written of [holders, holders.toReversed()]) {
+    await store({ generation: 1n, holders: written, blocks: [] });
+    const { candidates, reason } = await explained({ subject: "user:u" });
+    expect(reason).toBe("SEVERAL_ROLES_NEEDED");
+    lists.push(candidates.map(({ role }) => role));
+  }
+  expect(lists[1]).toEqual(lists[0]);
+});
