@@ -210,7 +210,7 @@ it("an explanation is what the webhook answers, and what the rule says", {
   expect(Math.min(...Object.values(counts))).toBeGreaterThan(10);
 });
 
-it("its lists are in the same order, however the database comes by the rows", async () => {
+it("what several roles are needed for is told in the same order, however the database comes by the rows", async () => {
   const ids = ["p1", "p2", "p3", "p4", "e1", "e2"];
   const holders = ids.map((id) => ({
     ...{ id, kind: id.startsWith("p") ? ("PORT" as const) : ("EXTERNAL" as const) },
@@ -225,4 +225,8 @@ it("its lists are in the same order, however the database comes by the rows", as
     lists.push(candidates.map(({ role }) => role));
   }
   expect(lists[1]).toEqual(lists[0]);
+  const textOf = async (...rootFields: string[]) =>
+    (await explained({ subject: "user:u", rootFields })).text;
+  expect(await textOf("field_p1", "field_p2")).toContain("combineOutputPorts");
+  expect(await textOf("field_p1", "field_e1")).toMatch(/it has to be asked for in parts\.$/);
 });

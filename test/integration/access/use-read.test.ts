@@ -55,6 +55,8 @@ beforeAll(async () => {
   await hook.post(ann, { query: "{ nothing }" });
   for (let times = 0; times < 2; times += 1)
     await hook.post(bob, { query: "{ vaccinations { id } }" });
+  // What is written later is listed earlier within its day; what is written together is in no order.
+  await usage.flush();
   await hook.post(bob, { query: "{ orders { id } }" });
   await hook.post({}, null);
   await usage.flush();
