@@ -9,6 +9,10 @@ export const OPERATION_KINDS = [
   "RECONCILE",
   "PAUSE",
   "ACKNOWLEDGE",
+  "GRANT",
+  "REVOKE",
+  "BLOCK",
+  "UNBLOCK",
   "COMBINE",
   "SEPARATE",
 ] as const;
@@ -30,6 +34,10 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   RECONCILE: 30 * MINUTE,
   PAUSE: MINUTE,
   ACKNOWLEDGE: MINUTE,
+  GRANT: 2 * MINUTE,
+  REVOKE: 2 * MINUTE,
+  BLOCK: 2 * MINUTE,
+  UNBLOCK: 2 * MINUTE,
   COMBINE: 10 * MINUTE,
   SEPARATE: 10 * MINUTE,
 };

@@ -18,7 +18,7 @@ export type Run = <Result, Variables extends Record<string, unknown>>(
 
 export function createRun(operations: GraphqlContext["operations"]): Run {
   return async (document, variableValues) => {
-    const contextValue: GraphqlContext = { operations, actor: WITBOOST };
+    const contextValue: GraphqlContext = { operations, actor: WITBOOST, explain: null };
     const { data, errors = [] } = await execute({ schema, document, variableValues, contextValue });
     const [error] = errors;
     if (error !== undefined) throw appErrorOf(error);
