@@ -1,7 +1,8 @@
 /** The face that carries operations out: takes wake-ups, and sweeps for what was never woken. */
-import { keepCombinedRoles } from "./operations/combine.ts";
+
 import type { OperationsContext } from "./operations/context.ts";
 import { OPERATION_SWEEP_MS, startQueue, sweep } from "./operations/queue.ts";
+import { keepCombinedRoles } from "./operations/submit-combine.ts";
 import { handleWakeUp } from "./operations/work.ts";
 
 export interface Worker {
