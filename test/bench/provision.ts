@@ -3,8 +3,9 @@
  * no time of its own: what is measured is this service, its PostgreSQL and its worker. No target.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { viewsSql } from "../support/described-port.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
-import { type Describe, provisioningBody, readExample, viewsSql } from "./descriptors.ts";
+import { type Describe, provisioningBody, readExample } from "./descriptors.ts";
 import { figure, interleave, type Line } from "./harness.ts";
 import { type Connections, openConnections, repeat } from "./load.ts";
 import type { World } from "./world.ts";

@@ -4,8 +4,9 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { componentIdOf, type DescribedPort } from "../support/described-port.ts";
 import type { Bench, BenchOptions } from "./bench.ts";
-import { componentIdOf, type DescribedPort, provisioningBody, readExample } from "./descriptors.ts";
+import { provisioningBody, readExample } from "./descriptors.ts";
 import { explain, figure, interleave, type Line } from "./harness.ts";
 import { openConnections, repeat } from "./load.ts";
 import { type Measured, startPart } from "./processes.ts";

@@ -1,18 +1,9 @@
-/** Descriptors and views for many ports, made from the example's. */
+/** Many ports of one product, each on a view of its own. */
+import { componentIdOf, describePort, prefixOf, viewsSql } from "./described-port.ts";
 import { example } from "./plane.ts";
 
-/** The columns of the example's contract. */
-const COLUMNS = [
-  "NEW_PERSONS_VACCINATED",
-  "NEW_PERSONS_FULLY_VACCINATED",
-  "NEW_VACCINE_DOSES_ADMINISTERED",
-  "CUMULATIVE_PERSONS_VACCINATED",
-  "CUMULATIVE_PERSONS_FULLY_VACCINATED",
-  "CUMULATIVE_VACCINE_DOSES_ADMINISTERED",
-];
-
 export interface ManyPorts {
-  /** A valid descriptor for the port of that number, on a view of its own. */
+  /** A valid descriptor for the port of that number. */
   descriptor(port: number): string;
   componentId(port: number): string;
   select(port: number): string;
@@ -30,34 +21,13 @@ export interface ManyPorts {
 export async function manyPorts(where: { product: string; database: string }): Promise<ManyPorts> {
   const { product, database } = where;
   const text = await example("vaccinations");
-  const prefix = (port: number) => `healthcare_${product}_0_port${port}`;
   const view = (port: number) => `VIEW_${port}`;
   return {
-    descriptor: (port) =>
-      text
-        .replaceAll("healthcare:vaccinations:0", `healthcare:${product}:0`)
-        .replaceAll("healthcare_vaccinations_0_vaccinationsgraphql", prefix(port))
-        .replaceAll("vaccinations-graphql", `port-${port}`)
-        .replaceAll("Vaccinations GraphQL", `Port ${port}`)
-        .replace("name: Vaccinations\n", `name: ${product}\n`)
-        .replaceAll("VACCINATIONS_CLEAN_VIEW", view(port))
-        .replaceAll("database: HEALTHCARE", `database: ${database}`),
-    componentId: (port) => `urn:dmb:cmp:healthcare:${product}:0:port-${port}`,
-    select: (port) => `${prefix(port)}_select`,
-    rolePrefix: (port) => `${prefix(port)}_role_`,
+    descriptor: (port) => describePort(text, { product, port, database, view: view(port) }),
+    componentId: (port) => componentIdOf({ product, port }),
+    select: (port) => `${prefixOf({ product, port })}_select`,
+    rolePrefix: (port) => `${prefixOf({ product, port })}_role_`,
     view,
-    sql: (count) => {
-      const columns = [
-        `DATE '2021-03-01' + day AS "DATE"`,
-        `'IT_25' AS "LOCATION_KEY"`,
-        ...COLUMNS.map((name) => `day::numeric(38,0) AS "${name}"`),
-      ].join(", ");
-      const views = Array.from(
-        { length: count },
-        (_, port) =>
-          `CREATE OR REPLACE VIEW "VACCINATIONS_0"."${view(port)}" AS SELECT ${columns} FROM generate_series(0, 9) AS day;`,
-      );
-      return `CREATE SCHEMA IF NOT EXISTS "VACCINATIONS_0";\n${views.join("\n")}`;
-    },
+    sql: (count) => viewsSql(Array.from({ length: count }, (_, port) => view(port))),
   };
 }
