@@ -9,6 +9,7 @@ export const OPERATION_KINDS = [
   "RECONCILE",
   "PAUSE",
   "ACKNOWLEDGE",
+  "EXTERNAL_ROLE",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -28,6 +29,7 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   RECONCILE: 30 * MINUTE,
   PAUSE: MINUTE,
   ACKNOWLEDGE: MINUTE,
+  EXTERNAL_ROLE: 2 * MINUTE,
 };
 
 export function isEnded(status: OperationStatus): boolean {

@@ -16,6 +16,9 @@ const OperationKind = builder.enumType("OperationKind", {
     RECONCILE: { description: "Holds Hasura against what was applied; if asked to, mends it." },
     PAUSE: { description: "Pauses or protects a port, or ends that." },
     ACKNOWLEDGE: { description: "Lets a finding be." },
+    EXTERNAL_ROLE: {
+      description: "A role that belongs to no output port: its root fields, who has it, its end.",
+    },
   } as const,
 });
 

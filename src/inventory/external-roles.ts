@@ -16,7 +16,7 @@ import { bindGroups, type NewBinding } from "./groups.ts";
 import { claimNames, ownersOf } from "./names.ts";
 
 /** Roles of their own are in no environment; their rows need one. */
-const EXTERNAL_ENVIRONMENT = "default";
+export const EXTERNAL_ENVIRONMENT = "default";
 
 /** Which role is meant. */
 export interface ExternalRoleRef {
@@ -41,9 +41,7 @@ export async function upsertExternalRole(
   input: ExternalRoleRef & ExternalRoleSpec,
 ): Promise<Changed> {
   const { hasuraId, role, componentId } = input;
-  const problems = externalRoleProblems(input);
-  if (problems.length > 0)
-    throw new AppError("BAD_REQUEST", "The role cannot be recorded so.", { problems });
+  requireRecordable(input);
   const fields = [...new Set(input.fields)].sort();
   const { count: made } = await tx.externalRole.createMany({
     data: [{ hasuraId, name: role, componentId }],
@@ -74,6 +72,13 @@ export async function upsertExternalRole(
     data: { removedAt: null, componentId, updatedAt: new Date() },
   });
   return { generation: await bumpGeneration(tx, { holders: [row.id] }) };
+}
+
+/** @throws AppError BAD_REQUEST for names that no role, component or root field can have */
+export function requireRecordable(spec: ExternalRoleSpec): void {
+  const problems = externalRoleProblems(spec);
+  if (problems.length > 0)
+    throw new AppError("BAD_REQUEST", "The role cannot be recorded so.", { problems });
 }
 
 /** The users who are to have a role, or the groups: the whole list. */
@@ -174,10 +179,14 @@ async function lockLive(tx: Tx, ref: ExternalRoleRef): Promise<ExternalRole> {
   const named = invisibleFault(ref.role) === null ? [claim] : [];
   const [other] = await ownersOf(tx, ref.hasuraId, named);
   if (other !== undefined) throw takenRole(ref.role, other.owner);
-  throw new AppError("NOT_FOUND", `There is no role ${quoted(ref.role)}.`, {
-    problems: [
-      { path: "role", message: "is not known", suggestion: "make it known first, with its fields" },
-    ],
+  throw unknownExternalRole(ref.role);
+}
+
+export function unknownExternalRole(role: string): AppError {
+  const message = `there is no role ${quoted(role)}`;
+  const suggestion = "make it known first, with its root fields";
+  return new AppError("NOT_FOUND", `There is no role ${quoted(role)}.`, {
+    problems: [{ path: "role", message, suggestion }],
   });
 }
 

@@ -36,8 +36,8 @@ export async function cancelOperation(
     const operation = await readOperation(tx, token);
     if (!running.has(token)) throw cannot(`has ended: ${operation.status}`);
     if (operation.claimedAt !== null) throw cannot("is being written to Hasura");
-    if (operation.kind === "UPDATE_ACL" && operation.accessGeneration !== null)
-      throw cannot("is made; the webhooks are following");
+    const isMade = operation.accessGeneration !== null && !isCommitted(operation);
+    if (isMade) throw cannot("is made; the webhooks are following");
     const message = `Cancelled by ${actor}.`;
     await logOperation(tx, token, "WARNING", "end", message);
     await leaveFailed(tx, operation, { code: "CANCELLED", message });

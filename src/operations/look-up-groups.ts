@@ -15,12 +15,14 @@ const ASKED_AT_ONCE = 4;
 
 /**
  * Looks up the groups of an access list that are not bound yet, or whose binding nobody has a grant by.
+ * @param path where the list stands in what was sent
  * @returns what to bind; nothing where names stand for themselves
  * @throws AppError INVALID_REFS naming every group that means none or several, DIRECTORY_UNAVAILABLE
  */
 export async function lookUpGroups(
   ctx: OperationsContext,
   request: AccessList,
+  path = "refs",
 ): Promise<NewBinding[]> {
   const { directory } = ctx;
   if (directory === null) return [];
@@ -41,7 +43,7 @@ export async function lookUpGroups(
       const [group, another] = found;
       if (group !== undefined && another === undefined)
         bindings.push({ subject, objectId: group.id, name: group.name });
-      else problems.push(groupProblem(subject, found.length, request));
+      else problems.push(groupProblem(subject, found.length, request, path));
     }
   }
   if (problems.length === 0) return bindings;
@@ -52,12 +54,17 @@ export async function lookUpGroups(
   });
 }
 
-function groupProblem(subject: string, count: number, { refs = [] }: AccessList): Problem {
+function groupProblem(
+  subject: string,
+  count: number,
+  { refs = [] }: AccessList,
+  list: string,
+): Problem {
   const index = refs.findIndex((ref) => {
     const parsed = parseSubject(ref);
     return parsed.ok && parsed.subject === subject;
   });
-  const path = index < 0 ? "refs" : `refs.${index}`;
+  const path = index < 0 ? list : `${list}.${index}`;
   return count === 0
     ? {
         path,

@@ -5,6 +5,7 @@ import { removeEndedOperations } from "../inventory/operations.ts";
 import { carryOut } from "./carry-out.ts";
 import { commitWaiting } from "./committer.ts";
 import type { OperationsContext } from "./context.ts";
+import { enforceExternalRole } from "./external-roles.ts";
 import { submitReconcile } from "./interventions.ts";
 import type { WakeUp } from "./queue.ts";
 import { updateAcl } from "./update-acl.ts";
@@ -25,7 +26,7 @@ async function clean(ctx: OperationsContext): Promise<void> {
 /** Kinds that wait for no committer. */
 const BESIDE: Partial<
   Record<Operation["kind"], (ctx: OperationsContext, operation: Operation) => Promise<void>>
-> = { UPDATE_ACL: updateAcl, VALIDATE: validate };
+> = { UPDATE_ACL: updateAcl, VALIDATE: validate, EXTERNAL_ROLE: enforceExternalRole };
 
 /**
  * Does what the wake-up is for; finding nothing to do is fine.
