@@ -60,13 +60,12 @@ export async function upsertExternalRole(
   const before = await fieldsOf(tx, row.id);
   if (made === 0 && !removed && before.join(" ") === fields.join(" "))
     return { generation: await readGeneration(tx) };
-  await tx.externalRoleField.deleteMany({
-    where: { externalRoleId: row.id, name: { notIn: fields } },
-  });
-  await tx.externalRoleField.createMany({
-    data: fields.map((field) => ({ externalRoleId: row.id, name: field })),
-    skipDuplicates: true,
-  });
+  await tx.$executeRaw`
+    DELETE FROM external_role_field
+    WHERE external_role_id = ${row.id}::uuid AND name <> ALL(${fields}::text[])`;
+  await tx.$executeRaw`
+    INSERT INTO external_role_field (external_role_id, name)
+    SELECT ${row.id}::uuid, name FROM unnest(${fields}::text[]) AS name ON CONFLICT DO NOTHING`;
   await tx.externalRole.update({
     where: { id: row.id },
     data: { removedAt: null, componentId, updatedAt: new Date() },
@@ -102,7 +101,6 @@ export async function replaceExternalGrants(
   input: ExternalRoleRef & ExternalGrants,
 ): Promise<Changed & { readonly granted: readonly string[]; readonly ended: readonly string[] }> {
   const { hasuraId, kind, actor, operation } = input;
-  const operationToken = operation?.token ?? null;
   const groups = operation !== undefined && operation.bindings.length > 0;
   const wanted = new Set(input.subjects);
   const strangers = [...wanted].filter((subject) => !subject.startsWith(`${kind}:`));
@@ -111,9 +109,13 @@ export async function replaceExternalGrants(
       problems: strangers.map((subject) => ({ path: "", message: `${subject} is no ${kind}` })),
     });
   const row = await lockLive(tx, input);
-  const where = { externalRoleId: row.id, class: "ACL" as const, endedAt: null };
   const live = await tx.grant.findMany({
-    where: { ...where, subject: { startsWith: `${kind}:` } },
+    where: {
+      externalRoleId: row.id,
+      class: "ACL",
+      endedAt: null,
+      subject: { startsWith: `${kind}:` },
+    },
     select: { subject: true },
   });
   const held = new Set(live.map(({ subject }) => subject));
@@ -123,21 +125,17 @@ export async function replaceExternalGrants(
     return { generation: await readGeneration(tx), granted, ended };
   if (operation !== undefined)
     await bindGroups(tx, operation.bindings, { actor, operationToken: operation.token });
-  await tx.grant.updateMany({
-    where: { ...where, subject: { in: ended } },
-    data: { endedAt: new Date(), endReason: "not in the access list" },
-  });
-  await tx.grant.createMany({
-    data: granted.map((subject) => ({
-      hasuraId,
-      environment: EXTERNAL_ENVIRONMENT,
-      externalRoleId: row.id,
-      subject,
-      class: "ACL" as const,
-      actor,
-      operationToken,
-    })),
-  });
+  // As lists: making ten thousand values of them by Prisma would keep this process from answering for seconds.
+  await tx.$executeRaw`
+    UPDATE "grant" SET ended_at = now(), end_reason = 'not in the access list'
+    WHERE external_role_id = ${row.id}::uuid AND class = 'ACL' AND ended_at IS NULL
+      AND subject = ANY(${ended}::text[])`;
+  await tx.$executeRaw`
+    INSERT INTO "grant"
+      (id, hasura_id, environment, external_role_id, subject, class, actor, operation_token)
+    SELECT gen_random_uuid(), ${hasuraId}, ${EXTERNAL_ENVIRONMENT}, ${row.id}::uuid, subject,
+      'ACL', ${actor}, ${operation?.token ?? null}::uuid
+    FROM unnest(${granted}::text[]) AS subject`;
   const generation = await bumpGeneration(tx, { holders: [row.id], groups });
   return { generation, granted, ended };
 }
