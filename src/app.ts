@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { createAdminSignIn } from "./access/admin.ts";
 import { createBindings } from "./access/bindings.ts";
+import { createCombinationReporter } from "./access/combinations.ts";
 import { createIdentify } from "./access/groups.ts";
 import { createMemberships } from "./access/memberships.ts";
 import { type Snapshot, startSnapshot } from "./access/snapshot.ts";
@@ -17,6 +18,7 @@ import { createGraphqlHandler } from "./graphql/server.ts";
 import { createActorOf, refuseTwoTokens } from "./graphql/sign-in.ts";
 import { createHealth, type Health, whyWebhookWaits } from "./health.ts";
 import type { Logger } from "./observability/logger.ts";
+import { combineOnDemand } from "./operations/combine.ts";
 import { createDocsRouter } from "./rest/docs.ts";
 import { unknownRoute } from "./rest/problem.ts";
 import { createRoleMapperRouter } from "./rest/role-mapper.ts";
@@ -117,6 +119,10 @@ async function startParts(context: Context): Promise<Parts> {
           headerNames: access.headerNames,
           socketMaxAge: access.socketMaxAge,
           usage,
+          onCombinationMissed:
+            config.multiPort.mode === "auto"
+              ? createCombinationReporter((ports) => combineOnDemand(operations, ports), log)
+              : undefined,
           log,
         });
   const worker = faces.has("worker")

@@ -122,6 +122,12 @@ export interface Config {
     };
   };
   readonly aggregates: "off" | "declared";
+  /** Roles over several ports. */
+  readonly multiPort: {
+    readonly mode: "off" | "declared" | "auto";
+    readonly limits: { readonly roles: number; readonly ports: number };
+    readonly unusedDays: number;
+  };
   readonly access: {
     readonly jwksUrl: string;
     readonly audiences: readonly string[];
@@ -317,6 +323,11 @@ function toConfig(settings: Settings): Config {
       },
     },
     aggregates: settings.AGGREGATES,
+    multiPort: {
+      mode: settings.MULTI_PORT,
+      limits: { roles: settings.MULTI_PORT_MAX_ROLES, ports: settings.MULTI_PORT_MAX_PORTS },
+      unusedDays: settings.MULTI_PORT_UNUSED_DAYS,
+    },
     access: accessConfig(settings),
     directory: directoryConfig(settings),
     admin: adminConfig(settings),

@@ -54,6 +54,11 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     aggregates: config.aggregates,
     publicUrl: config.publicUrl,
     deadlineMs: (kind) => config.operationDeadlineMs ?? OPERATION_DEADLINES_MS[kind],
+    multiPort: {
+      ...config.multiPort,
+      // Where uses are not counted, nothing is known to be unused.
+      unusedDays: config.access.usage === "off" ? null : config.multiPort.unusedDays,
+    },
     retentionDays: config.operationRetentionDays,
     ended,
   };

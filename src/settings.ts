@@ -199,6 +199,12 @@ export const settingsSchema = z.object({
   ADMIN_ROLES_CLAIM: z.string().default("roles"),
   ACCESS_MAX_STALENESS_MS: whole(100, 600_000).default(5_000),
   ACCESS_SOCKET_MAX_AGE: whole(1, 86_400).default(300),
+  MULTI_PORT: z
+    .enum(["off", "declared", "auto"], { error: "expected off, declared or auto" })
+    .default("off"),
+  MULTI_PORT_MAX_ROLES: whole(1, 10_000).default(50),
+  MULTI_PORT_MAX_PORTS: whole(2, 100).default(16),
+  MULTI_PORT_UNUSED_DAYS: whole(1, 36_500).default(30),
   USAGE: z
     .enum(["off", "port", "subject"], { error: "expected off, port or subject" })
     .default("subject"),

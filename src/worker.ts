@@ -1,4 +1,5 @@
 /** The face that carries operations out: takes wake-ups, and sweeps for what was never woken. */
+import { keepCombinedRoles } from "./operations/combine.ts";
 import type { OperationsContext } from "./operations/context.ts";
 import { OPERATION_SWEEP_MS, startQueue, sweep } from "./operations/queue.ts";
 import { handleWakeUp } from "./operations/work.ts";
@@ -21,7 +22,9 @@ export async function startWorker(
     handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
   });
   const sweepNow = (): void => {
-    sweep(ctx.db, ctx.hasuraId).catch((err: unknown) => ctx.log.warn({ err }, "the sweep failed"));
+    Promise.all([sweep(ctx.db, ctx.hasuraId), keepCombinedRoles(ctx)]).catch((err: unknown) =>
+      ctx.log.warn({ err }, "the sweep failed"),
+    );
   };
   // At start too: what a dead process left is taken up at once.
   sweepNow();

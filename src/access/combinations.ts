@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Logger } from "../observability/logger.ts";
 
 /** Least time between two reports of the same ports. */
-const REPORTED_EVERY_MS = 60_000;
+const REPORTED_EVERY_MS = 10_000;
 const REMEMBERED = 1_000;
 
 /**

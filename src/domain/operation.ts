@@ -10,6 +10,8 @@ export const OPERATION_KINDS = [
   "PAUSE",
   "ACKNOWLEDGE",
   "EXTERNAL_ROLE",
+  "COMBINE",
+  "SEPARATE",
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
@@ -30,6 +32,8 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   PAUSE: MINUTE,
   ACKNOWLEDGE: MINUTE,
   EXTERNAL_ROLE: 2 * MINUTE,
+  COMBINE: 10 * MINUTE,
+  SEPARATE: 10 * MINUTE,
 };
 
 export function isEnded(status: OperationStatus): boolean {

@@ -14,6 +14,11 @@ const descriptorText = z.string().refine((text) => !isTooLarge(text), {
   params: { tooLarge: true },
 });
 
+/** Why somebody does something: whoever is concerned reads it. */
+export const reasonText = {
+  schema: z.string().trim().min(1, "is empty").max(1_000, "is longer than 1000 characters"),
+};
+
 export const DescriptorInput = builder.inputType("DescriptorInput", {
   description: "A descriptor of Witboost's.",
   fields: (t) => ({

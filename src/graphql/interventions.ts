@@ -1,5 +1,4 @@
 /** The mutations of admins: on operations, ports and findings, and on Hasura as a whole. */
-import { z } from "zod";
 import { unknownFinding } from "../inventory/findings.ts";
 import { unknownToken } from "../inventory/operations.ts";
 import {
@@ -12,12 +11,8 @@ import {
 import { builder, isUuid } from "./builder.ts";
 import { outcome, waitArg } from "./changes.ts";
 import { FindingNode } from "./finding.ts";
-import { portInput, ReconcileInput } from "./inputs.ts";
+import { portInput, ReconcileInput, reasonText } from "./inputs.ts";
 import { OperationNode } from "./operation.ts";
-
-const reason = {
-  schema: z.string().trim().min(1, "is empty").max(1_000, "is longer than 1000 characters"),
-};
 
 const PauseInput = builder.inputType("PauseInput", {
   description: "What is to hold of a port from now on; what is absent stays as it is.",
@@ -32,7 +27,7 @@ const PauseInput = builder.inputType("PauseInput", {
     reason: t.string({
       required: true,
       description: "Why; whoever is refused reads it.",
-      validate: reason,
+      validate: reasonText,
     }),
   }),
 });
@@ -41,7 +36,7 @@ const AcknowledgeInput = builder.inputType("AcknowledgeInput", {
   description: "A finding that is let be.",
   fields: (t) => ({
     id: t.globalID({ for: FindingNode, required: true, description: "Its global id." }),
-    reason: t.string({ required: true, description: "Why.", validate: reason }),
+    reason: t.string({ required: true, description: "Why.", validate: reasonText }),
   }),
 });
 

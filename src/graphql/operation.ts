@@ -19,6 +19,8 @@ const OperationKind = builder.enumType("OperationKind", {
     EXTERNAL_ROLE: {
       description: "A role that belongs to no output port: its root fields, who has it, its end.",
     },
+    COMBINE: { description: "Makes a role over several output ports." },
+    SEPARATE: { description: "Ends a role over several output ports." },
   } as const,
 });
 

@@ -16,6 +16,7 @@ import "./output-ports.ts";
 import "./changes.ts";
 import "./finding.ts";
 import "./interventions.ts";
+import "./combined-role.ts";
 import "./hasura.ts";
 import { builder } from "./builder.ts";
 

@@ -43,10 +43,18 @@ export interface Difference {
 export interface OwnThings {
   /** Live sources of ours, by name. */
   readonly sources: ReadonlyMap<string, { readonly environment: string }>;
-  /** Inherited roles of ours. */
-  readonly inheritedRoles: ReadonlySet<string>;
+  /** Inherited roles of ours, by name. */
+  readonly combinedRoles: ReadonlyMap<string, OwnRole>;
   /** Marks of ports that are on their way or going, whose objects may be there or not. */
   readonly unsettledMarks: ReadonlySet<string>;
+}
+
+/** An inherited role of ours. */
+export interface OwnRole {
+  readonly environment: string;
+  readonly parents: readonly string[];
+  /** Whether it is to be there; else it may be, or not: it is on its way, or going. */
+  readonly settled: boolean;
 }
 
 /** A difference of a port's object. */

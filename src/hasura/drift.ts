@@ -7,6 +7,7 @@ import {
   type OwnThings,
 } from "./difference.ts";
 import { exposures, type PlaceOf } from "./exposure.ts";
+import { inheritedRole, inheritsExactly } from "./inherited-roles.ts";
 import { memberOf } from "./metadata.ts";
 import { type MetadataIndex, otherParts, selectPermissions, tableKey } from "./metadata-index.ts";
 import { objectKey, refsOf } from "./objects.ts";
@@ -28,6 +29,7 @@ export function findDifferences(
       ...permissionDifferences(index, port),
       ...strangersOn(index, port),
     ]),
+    ...combinedRoleDifferences(index, own),
     ...inconsistencies(observed, ports),
     ...orphans(index, ports, own),
     ...exposures(index, ports, own, placeOf),
@@ -115,6 +117,21 @@ function permissionDifferences(index: MetadataIndex, port: AppliedPort): Differe
       actual,
     }),
   ];
+}
+
+function combinedRoleDifferences(index: MetadataIndex, own: OwnThings): Difference[] {
+  return [...own.combinedRoles].flatMap(([role, { environment, parents, settled }]) => {
+    const entry = inheritedRole(index, role);
+    if (!settled || (entry !== undefined && inheritsExactly(entry, parents))) return [];
+    const expected = { role_name: role, role_set: parents };
+    const told =
+      entry === undefined
+        ? { message: "is not there any more: who asks for its ports together gets an error" }
+        : { message: "inherits from other roles than those of its ports", actual: entry };
+    const kind = entry === undefined ? "MISSING" : "CHANGED";
+    const object = { kind: "INHERITED_ROLE", role } as const;
+    return [{ ...difference(kind, null, object, { ...told, ...MENDED, expected }), environment }];
+  });
 }
 
 /** Things on our table that reach no data by themselves. */

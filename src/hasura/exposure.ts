@@ -17,7 +17,7 @@ const NEVER_REPAIRED = "Remove it in Hasura, or acknowledge this finding with th
 export function exposures(
   index: MetadataIndex,
   ports: readonly AppliedPort[],
-  own: Pick<OwnThings, "inheritedRoles">,
+  own: Pick<OwnThings, "combinedRoles">,
   placeOf: PlaceOf,
 ): Difference[] {
   return [
@@ -61,10 +61,10 @@ function permissionsOfOthers(index: MetadataIndex, port: AppliedPort): Differenc
 function rolesOfOthers(
   index: MetadataIndex,
   port: AppliedPort,
-  own: Pick<OwnThings, "inheritedRoles">,
+  own: Pick<OwnThings, "combinedRoles">,
 ): Difference[] {
   return inheritingFrom(index, port.objects.role)
-    .filter(({ role_name }) => !own.inheritedRoles.has(role_name))
+    .filter(({ role_name }) => !own.combinedRoles.has(role_name))
     .map((entry) =>
       difference(
         "EXPOSURE",

@@ -31,6 +31,8 @@ import { sameConfiguration, samePermission } from "./same.ts";
 export interface Observed {
   readonly index: MetadataIndex;
   readonly inconsistent: readonly InconsistentObject[];
+  /** Names of the inherited roles that are ours: they go with any of the roles that they inherit from. */
+  readonly ownRoles: ReadonlySet<string>;
 }
 
 /** An object recorded as ours; `confirmed` once Hasura was seen to hold it, before that only intended. */
@@ -89,7 +91,7 @@ export function planPort(
   const added = wanted === null ? [] : additions(observed, change, wanted, refuse);
   const sources = wanted === null ? [] : sourceSteps(observed, change, wanted, refuse);
   const { steps, inheritedRoles } = besideInheritedRoles(
-    observed.index,
+    observed,
     change,
     // Hasura does nothing with what is inconsistent by itself; it goes with its source.
     broken && !purges ? removed.map((each) => ({ ...each, commands: [] })) : removed,
@@ -317,7 +319,7 @@ function permissionSteps(
 
 /** All steps of a port, with the inherited roles over its role stepping aside or losing it. */
 function besideInheritedRoles(
-  index: MetadataIndex,
+  { index, ownRoles }: Observed,
   change: PortChange,
   removed: readonly Step[],
   added: readonly Step[],
@@ -326,11 +328,15 @@ function besideInheritedRoles(
   const drops = steps.some(
     ({ object, action }) => object.kind === "SELECT_PERMISSION" && action !== "add",
   );
-  const roles = drops ? inheritingFrom(index, change.role) : [];
+  const goes = change.desired === null;
+  // Of a port that goes ours go too, even if its permission is gone already.
+  const roles = inheritingFrom(index, change.role).filter(
+    ({ role_name }) => drops || (goes && ownRoles.has(role_name)),
+  );
   const inheritedRoles = roles.map(({ role_name }) => role_name);
   if (roles.length === 0) return { steps, inheritedRoles };
-  if (change.desired === null)
-    return { steps: [...withoutParent(roles, change.role), ...steps], inheritedRoles };
+  if (goes)
+    return { steps: [...withoutParent(roles, change.role, ownRoles), ...steps], inheritedRoles };
   const { before, after } = stepAside(roles);
   const last = steps.length - 1;
   return {

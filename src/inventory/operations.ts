@@ -7,7 +7,9 @@ import type { LogLevel, Operation, OperationKind, Prisma } from "./generated/cli
 export const OPERATION_CHANNEL = "portcullis_operation";
 
 /** Kinds that one committer a Hasura carries out; those of one port one after the other. */
-const COMMITTED_KINDS: readonly OperationKind[] = ["PROVISION", "UNPROVISION", "RECONCILE"];
+const COMMITTED_KINDS: readonly OperationKind[] = [
+  ...(["PROVISION", "UNPROVISION", "RECONCILE", "COMBINE", "SEPARATE"] as const),
+];
 
 /** Whether a committer carries it out, and not a worker beside it. */
 export function isCommitted({ kind }: { readonly kind: OperationKind }): boolean {
@@ -69,7 +71,7 @@ export async function dueToCommit(
   const rows = await db.$queryRaw<{ token: string }[]>`
     SELECT o.token FROM operation o
     WHERE o.hasura_id = ${hasuraId} AND o.status = 'RUNNING'
-      AND o.kind IN ('PROVISION', 'UNPROVISION', 'RECONCILE') AND o.next_attempt_at <= now()
+      AND o.kind::text = ANY(${[...COMMITTED_KINDS]}) AND o.next_attempt_at <= now()
       AND NOT EXISTS (
         SELECT 1 FROM operation e
         WHERE e.port_id = o.port_id AND e.status = 'RUNNING' AND e.seq < o.seq

@@ -3,6 +3,7 @@ import { grouped } from "../domain/grouped.ts";
 import type { DesiredObjects } from "../hasura/desired.ts";
 import { indexMetadata } from "../hasura/metadata-index.ts";
 import type { Observed, OwnedObject, PortChange } from "../hasura/plan-port.ts";
+import { combinedRoleNames } from "../inventory/combined-roles.ts";
 import type { DbOrTx } from "../inventory/db.ts";
 import type { ManagedObject, OutputPort, Source } from "../inventory/generated/client.ts";
 import { objectsOfPorts, readObjectKey } from "../inventory/objects.ts";
@@ -88,8 +89,9 @@ export interface SeenHasura extends Observed {
 }
 
 /** @throws AppError HASURA_UNAVAILABLE */
-export async function seeHasura({ hasura }: OperationsContext): Promise<SeenHasura> {
+export async function seeHasura({ db, hasura, hasuraId }: OperationsContext): Promise<SeenHasura> {
   const { resourceVersion, metadata } = await hasura.exportMetadata();
   const inconsistent = await hasura.inconsistencies();
-  return { resourceVersion, index: indexMetadata(metadata), inconsistent };
+  const ownRoles = await combinedRoleNames(db, hasuraId);
+  return { resourceVersion, index: indexMetadata(metadata), inconsistent, ownRoles };
 }

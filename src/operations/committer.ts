@@ -3,10 +3,12 @@
  * left, and lets go. PostgreSQL frees the lock of a process that dies.
  */
 import { Client } from "pg";
+import type { Operation } from "../inventory/generated/client.ts";
 import { dueToCommit } from "../inventory/operations.ts";
 import { brokenSources } from "../inventory/sources.ts";
 import { commitBatch } from "./batch.ts";
 import { carryOut } from "./carry-out.ts";
+import { combine, separate } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { reconcile } from "./reconcile.ts";
 import { probeSources } from "./source-health.ts";
@@ -16,6 +18,11 @@ const COMMITTER_LOCK = 7_206;
 
 /** The most operations in one batch: a rebuild in Hasura is shared by as many, and a failure concerns as few. */
 const BATCH_MAX = 100;
+
+/** Kinds that are not carried out together with others. */
+const ALONE: Partial<
+  Record<Operation["kind"], (ctx: OperationsContext, operation: Operation) => Promise<void>>
+> = { RECONCILE: reconcile, COMBINE: combine, SEPARATE: separate };
 
 /**
  * Works off what waits for this Hasura, if nobody else does.
@@ -64,11 +71,12 @@ async function workOff(ctx: OperationsContext, isOver: () => boolean): Promise<v
     const due = await dueToCommit(ctx.db, ctx.hasuraId, most);
     const [first] = due;
     if (first === undefined) break;
-    if (first.kind === "RECONCILE") {
-      await carryOut(ctx, first, reconcile);
+    const alone = ALONE[first.kind];
+    if (alone !== undefined) {
+      await carryOut(ctx, first, alone);
       continue;
     }
-    const batch = due.filter(({ kind }) => kind !== "RECONCILE");
+    const batch = due.filter(({ kind }) => ALONE[kind] === undefined);
     const left = await commitBatch(ctx, batch);
     // What does not fit into a write is not looked at again and again: the next batch is as large as this one's part.
     most = left > 0 ? Math.max(1, batch.length - left) : BATCH_MAX;

@@ -1,6 +1,7 @@
 import type { Directory } from "../directory/directory.ts";
 import type { OperationKind } from "../domain/operation.ts";
 import type { HasuraClient } from "../hasura/client.ts";
+import type { CombinedRoleLimits } from "../inventory/combined-roles.ts";
 import type { Db } from "../inventory/db.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { SourceInspector, SourceSettings } from "../sources/kind.ts";
@@ -31,6 +32,13 @@ export interface OperationsContext {
   readonly publicUrl: string | null;
   /** How long an operation may go on being tried, in milliseconds. */
   readonly deadlineMs: (kind: OperationKind) => number;
+  /** Roles over several ports. */
+  readonly multiPort: {
+    readonly mode: "off" | "declared" | "auto";
+    readonly limits: CombinedRoleLimits;
+    /** Days after which one that a query asked for and that is not used ends; null: it is not known who uses them. */
+    readonly unusedDays: number | null;
+  };
   /** For how many days ended operations are kept. */
   readonly retentionDays: number;
   readonly ended: EndedSignal;

@@ -24,7 +24,7 @@ import {
 import { chooseWrite } from "./choose-write.ts";
 import type { OperationsContext } from "./context.ts";
 import { dropEmptySource } from "./drop-source.ts";
-import { fence, sendWrite } from "./send-write.ts";
+import { fence, frozen, sendWrite } from "./send-write.ts";
 import { noteSources } from "./source-health.ts";
 
 /** Tells whoever asked what happens. */
@@ -199,11 +199,7 @@ async function write(
 ): Promise<void> {
   const { ctx, pending } = state;
   if (!ctx.hasuraWrites) {
-    const frozen = new AppError(
-      "HASURA_FROZEN",
-      "Writes to Hasura are switched off (HASURA_WRITES=off).",
-    );
-    for (const id of pending.keys()) settle(state, id, frozen);
+    for (const id of pending.keys()) settle(state, id, frozen());
     return;
   }
   if (planned.items.length === 0) return trying(state, () => fence(ctx, seen));

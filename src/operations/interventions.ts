@@ -14,6 +14,7 @@ import {
 } from "../inventory/operations.ts";
 import { lockPort, lockPorts } from "../inventory/ports.ts";
 import { identityFrom, type PortInput, recordOperation } from "./accept.ts";
+import { repeatCombine, repeatSeparate } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { leaveFailed, wakeBeside } from "./port-state.ts";
 import { wake } from "./queue.ts";
@@ -123,6 +124,8 @@ async function repeat(
     });
     return submitProvision(ctx, { descriptor: revision.descriptor, removeData }, actor);
   }
+  if (operation.kind === "COMBINE") return repeatCombine(ctx, request, actor);
+  if (operation.kind === "SEPARATE") return repeatSeparate(ctx, request, actor);
   const port = await portOf(ctx, operation);
   if (operation.kind === "UNPROVISION")
     return submitUnprovision(ctx, { ...port, removeData }, actor);

@@ -1,9 +1,10 @@
 /** Holding Hasura against what was applied: the differences, what they mean for ports, and what would mend them. */
 import { fingerprint } from "../domain/operation.ts";
 import { desired, ownershipMark } from "../hasura/desired.ts";
-import type { AppliedPort, Difference } from "../hasura/difference.ts";
+import type { AppliedPort, Difference, OwnRole } from "../hasura/difference.ts";
 import { findDifferences } from "../hasura/drift.ts";
 import { type AppliedRow, appliedPorts } from "../inventory/applied.ts";
+import { combinedRoles } from "../inventory/combined-roles.ts";
 import type { Db } from "../inventory/db.ts";
 import type { SeenFinding } from "../inventory/findings.ts";
 import type { ConditionState } from "../inventory/ports.ts";
@@ -36,7 +37,7 @@ export async function observeDrift(
     ports,
     {
       sources: await idleSources(ctx.db, ctx.hasuraId),
-      inheritedRoles: new Set(),
+      combinedRoles: await ownRoles(ctx.db, ctx.hasuraId),
       unsettledMarks: await unsettledMarks(ctx.db, ctx.hasuraId),
     },
     placeOf,
@@ -67,6 +68,16 @@ function observedPort(ctx: OperationsContext, row: AppliedRow): ObservedPort {
     aggregates: ctx.aggregates === "declared",
   });
   return { id, environment, componentId, objects, row, wanted: { objects, sourceId: source.id } };
+}
+
+async function ownRoles(db: Db, hasuraId: string): Promise<ReadonlyMap<string, OwnRole>> {
+  const rows = await combinedRoles(db, hasuraId);
+  return new Map(
+    rows.map(({ name, environment, parents, state }) => [
+      name,
+      { environment, parents, settled: state === "ACTIVE" },
+    ]),
+  );
 }
 
 /** Live sources of ours that no port holds a table of, or means to. */

@@ -5,7 +5,7 @@ import { bumpGeneration } from "../inventory/access.ts";
 import type { DbOrTx, Tx } from "../inventory/db.ts";
 import type { Operation, OutputPort } from "../inventory/generated/client.ts";
 import { keepOnlyNames, type NameClaim } from "../inventory/names.ts";
-import { awaitedRevisions, isCommitted, runningBeside } from "../inventory/operations.ts";
+import { awaitedRevisions, runningBeside } from "../inventory/operations.ts";
 import { setConditions } from "../inventory/ports.ts";
 import {
   type ResolvedRevision,
@@ -65,7 +65,7 @@ export async function leaveFailed(
   failure: { code: string; message: string },
 ): Promise<void> {
   if (operation.portId === null) return;
-  if (!isCommitted(operation)) return;
+  if (operation.kind !== "PROVISION" && operation.kind !== "UNPROVISION") return;
   const port = await tx.outputPort.findUniqueOrThrow({ where: { id: operation.portId } });
   const { code: reason, message } = failure;
   const state = { portId: port.id, status: "FALSE" as const, reason, message };

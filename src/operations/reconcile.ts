@@ -19,6 +19,7 @@ import {
 import { lockPorts, setConditions } from "../inventory/ports.ts";
 import { removeSource } from "../inventory/sources.ts";
 import { portChanges, type SeenHasura, seeHasura, type WantedPort } from "./changes.ts";
+import { combinedRoleSteps, mendCombinedRoles } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { converge, type Member } from "./converge.ts";
 import { dropEmptySource } from "./drop-source.ts";
@@ -120,7 +121,8 @@ export async function repairPlan(
 ): Promise<PlanView> {
   const wanting = [...driftedPorts(drift), ...(await orphanedPorts(ctx, seen, drift.differences))];
   const planned = planBatch(seen, await portChanges(ctx.db, wanting));
-  return planView([...planned.steps.values()].flat());
+  const roles = await combinedRoleSteps(ctx, seen, drift.differences);
+  return planView([...[...planned.steps.values()].flat(), ...roles]);
 }
 
 /** Ports with something to repair, unless they are paused or are being changed. */
@@ -202,6 +204,9 @@ async function repair(
     );
   }
   await logOperations(ctx.db, lines);
+  const roles = await mendCombinedRoles(ctx, drift.differences, token);
+  repaired += roles.repaired;
+  problems.push(...roles.problems);
   for (const { kind, object, source } of drift.differences)
     if (kind === "ORPHAN" && object === "SOURCE" && source !== null)
       repaired += await dropOrphan(ctx, seen, source);

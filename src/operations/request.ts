@@ -38,7 +38,10 @@ export const operationRequestSchema = z.object({
   warnings: z.array(problemSchema).default([]),
   /** What a reconcile does with the differences it finds. */
   mode: z.enum(["report", "repair"]).optional(),
-  /** Why a port is paused or protected, or a finding is let be. */
+  /** The role over several ports, and these. */
+  combinedRoleId: z.uuid().optional(),
+  portIds: z.array(z.uuid()).optional(),
+  /** Why a port is paused or protected, a finding is let be, or ports are combined or separated. */
   reason: z.string().optional(),
   externalRole: externalRoleChangeSchema.optional(),
   /** The operation that this one repeats. */

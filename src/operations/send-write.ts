@@ -28,7 +28,7 @@ interface Written {
 export async function sendWrite(
   ctx: OperationsContext,
   seen: SeenHasura,
-  { way, items, shape, ports }: ChosenWrite,
+  { way, items, shape, ports }: Pick<ChosenWrite, "way" | "items" | "shape" | "ports">,
 ): Promise<Written> {
   const began = performance.now();
   const command = commandOf(way, seen.index, items);
@@ -67,6 +67,11 @@ export async function fence(ctx: OperationsContext, seen: SeenHasura): Promise<v
   const command = { type: "reload_metadata", args: nothing };
   await ctx.hasura.write(command, seen.resourceVersion);
   await notePendingWrite(ctx.db, ctx.hasuraId, null);
+}
+
+/** Why nothing is written while writes are switched off. */
+export function frozen(): AppError {
+  return new AppError("HASURA_FROZEN", "Writes to Hasura are switched off (HASURA_WRITES=off).");
 }
 
 /** Nothing was stored. Those who are to blame are told so; without them it is worth planning again. */

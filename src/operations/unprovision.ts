@@ -1,5 +1,6 @@
 /** Teardowns: access first, then Hasura's objects from the inventory, then the names. */
 import { bumpGeneration } from "../inventory/access.ts";
+import { removeCombinedRolesOf } from "../inventory/combined-roles.ts";
 import type { Tx } from "../inventory/db.ts";
 import { keepOnlyObjects } from "../inventory/objects.ts";
 import { awaitedRevisions } from "../inventory/operations.ts";
@@ -40,7 +41,8 @@ export async function recordRemoved(
       acceptedRevision: isReturning(port.id) ? port.acceptedRevision : null,
     })),
   );
-  return bumpGeneration(tx, { holders: portIds });
+  const combined = await removeCombinedRolesOf(tx, portIds);
+  return bumpGeneration(tx, { holders: [...portIds, ...combined] });
 }
 
 /** What a teardown says in the end. */

@@ -62,8 +62,9 @@ export function removalOf(port: DesiredPort, owned: readonly OwnedObject[]): Por
 export function observing(
   metadata: Metadata,
   inconsistent: readonly InconsistentObject[] = [],
+  ownRoles: readonly string[] = [],
 ): Observed {
-  return { index: indexMetadata(metadata), inconsistent };
+  return { index: indexMetadata(metadata), inconsistent, ownRoles: new Set(ownRoles) };
 }
 
 /** The plan of one port by itself. */

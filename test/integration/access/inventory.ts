@@ -1,7 +1,9 @@
 /** An inventory with two active ports, and what the tests do to its grants. */
 import { randomUUID } from "node:crypto";
 import { type AccessChange, bumpGeneration } from "../../../src/inventory/access.ts";
+import { wantCombinedRole } from "../../../src/inventory/combined-roles.ts";
 import { type Db, openDb, type Tx } from "../../../src/inventory/db.ts";
+import type { CombinedRole } from "../../../src/inventory/generated/client.ts";
 import { migrate } from "../../../src/inventory/migrate.ts";
 import { createDatabase, type TestDatabase } from "../../support/postgres.ts";
 
@@ -28,6 +30,12 @@ export async function change(
     await work(tx);
     return await bumpGeneration(tx, changed);
   });
+}
+
+/** Asks for a role over these ports. */
+export async function want(db: Db, portIds: readonly string[]): Promise<CombinedRole> {
+  const limits = { roles: 50, ports: 16 };
+  return await db.$transaction((tx) => wantCombinedRole(tx, HASURA, portIds, limits));
 }
 
 /** @param given a database to fill; absent: one of its own */

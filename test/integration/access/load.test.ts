@@ -9,12 +9,19 @@ import {
   readHolders,
 } from "../../../src/inventory/access-load.ts";
 import { addBlock, endBlocks } from "../../../src/inventory/blocks.ts";
-import { wantCombinedRole } from "../../../src/inventory/combined-roles.ts";
 import {
   replaceExternalGrants,
   upsertExternalRole,
 } from "../../../src/inventory/external-roles.ts";
-import { ANN, addPort, change, createInventory, HASURA, type TestInventory } from "./inventory.ts";
+import {
+  ANN,
+  addPort,
+  change,
+  createInventory,
+  HASURA,
+  type TestInventory,
+  want,
+} from "./inventory.ts";
 
 let inventory: TestInventory;
 beforeAll(async () => {
@@ -104,7 +111,7 @@ describe("reading all holders", () => {
     await db.$transaction((tx) =>
       replaceExternalGrants(tx, { ...where, kind: "user", subjects: [ANN], actor: "test" }),
     );
-    const combined = await wantCombinedRole(db, HASURA, [ports.sales, ports.health]);
+    const combined = await want(db, [ports.sales, ports.health]);
     const older = expect.objectContaining({
       kind: "EXTERNAL",
       role,

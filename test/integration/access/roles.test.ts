@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readGeneration } from "../../../src/inventory/access.ts";
-import { wantCombinedRole } from "../../../src/inventory/combined-roles.ts";
 import {
   removeExternalRole,
   replaceExternalGrants,
   upsertExternalRole,
 } from "../../../src/inventory/external-roles.ts";
 import { claimNames } from "../../../src/inventory/names.ts";
-import { ANN, addPort, createInventory, HASURA, type TestInventory } from "./inventory.ts";
+import { ANN, addPort, createInventory, HASURA, type TestInventory, want } from "./inventory.ts";
 
 let inventory: TestInventory;
 beforeAll(async () => {
@@ -210,8 +209,8 @@ describe("an external role", () => {
 describe("a combined role", () => {
   it("is asked for once, whatever the order of its ports", async () => {
     const { db, ports } = inventory;
-    const first = await wantCombinedRole(db, HASURA, [ports.sales, ports.health]);
-    const again = await wantCombinedRole(db, HASURA, [ports.health, ports.sales, ports.sales]);
+    const first = await want(db, [ports.sales, ports.health]);
+    const again = await want(db, [ports.health, ports.sales, ports.sales]);
     expect(again).toMatchObject({ id: first.id, name: first.name, state: "WANTED" });
     expect(again.requestedAt.getTime()).toBeGreaterThanOrEqual(first.requestedAt.getTime());
     expect(first.memberIds).toEqual([ports.health, ports.sales].sort());
@@ -219,17 +218,17 @@ describe("a combined role", () => {
     const state = (to: "ACTIVE" | "UNWANTED") =>
       db.combinedRole.update({ where: { id: first.id }, data: { state: to } });
     await state("ACTIVE");
-    const third = await wantCombinedRole(db, HASURA, [ports.health, ports.sales]);
+    const third = await want(db, [ports.health, ports.sales]);
     expect(third.state).toBe("ACTIVE");
     await state("UNWANTED");
-    const fourth = await wantCombinedRole(db, HASURA, [ports.health, ports.sales]);
+    const fourth = await want(db, [ports.health, ports.sales]);
     expect(fourth.state).toBe("WANTED");
   });
 
   it("is of several active ports of one environment", async () => {
     const { db, ports } = inventory;
     const refused = async (...ids: string[]) =>
-      await expect(wantCombinedRole(db, HASURA, ids)).rejects.toMatchObject({
+      await expect(want(db, ids)).rejects.toMatchObject({
         code: "BAD_REQUEST",
       });
     await refused(ports.health);

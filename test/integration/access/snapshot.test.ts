@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { awaitEnforced, laggingReplicas } from "../../../src/inventory/access.ts";
 import { addBlock, endBlocks } from "../../../src/inventory/blocks.ts";
-import { wantCombinedRole } from "../../../src/inventory/combined-roles.ts";
 import { type Db, openDb } from "../../../src/inventory/db.ts";
 import {
   removeExternalRole,
@@ -11,7 +10,7 @@ import {
 } from "../../../src/inventory/external-roles.ts";
 import { startIssuer, type TestIssuer } from "../../unit/access/token-issuer.ts";
 import { startHook, startProxy, type TestHook, type TestProxy } from "./hook.ts";
-import { ANN, change, createInventory, HASURA, type TestInventory } from "./inventory.ts";
+import { ANN, change, createInventory, HASURA, type TestInventory, want } from "./inventory.ts";
 
 const STALENESS_MS = 600;
 const VACCINATIONS = { query: "{ vaccinations { id } }" };
@@ -62,7 +61,7 @@ describe("the snapshot", () => {
   it("follows a change without being asked", async () => {
     const generation = await change(inventory.db, async () => undefined);
     await expect.poll(() => hook.snapshot.generation(), { interval: 5 }).toBe(generation);
-    // It decides by a change before the database is told.
+    // It decides by the change before it says so.
     await expect.poll(() => laggingReplicas(inventory.db, generation)).toEqual([]);
   });
 
@@ -248,7 +247,7 @@ describe("a change", () => {
     const { db, ports, grant, revoke } = inventory;
     await enforced(await grant(ports.sales, ANN));
     expect(await ask(orders)).toBe("SEVERAL_ROLES_NEEDED");
-    const { id, name } = await wantCombinedRole(db, HASURA, [ports.sales, ports.health]);
+    const { id, name } = await want(db, [ports.sales, ports.health]);
     const state = (to: "ACTIVE" | "UNWANTED") =>
       change(db, (tx) => tx.combinedRole.update({ where: { id }, data: { state: to } }), {
         holders: [id],

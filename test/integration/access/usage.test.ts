@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createCombinationReporter } from "../../../src/access/combinations.ts";
 import { startUsage, type Usage, type UsageOptions } from "../../../src/access/usage.ts";
 import { addBlock } from "../../../src/inventory/blocks.ts";
-import { wantCombinedRole } from "../../../src/inventory/combined-roles.ts";
 import { type Db, openDb } from "../../../src/inventory/db.ts";
 import {
   replaceExternalGrants,
@@ -11,7 +10,7 @@ import {
 import { createLogger } from "../../../src/observability/logger.ts";
 import { startIssuer, type TestIssuer } from "../../unit/access/token-issuer.ts";
 import { startHook, startProxy, type TestHook, type TestProxy } from "./hook.ts";
-import { ANN, change, createInventory, HASURA, type TestInventory } from "./inventory.ts";
+import { ANN, change, createInventory, HASURA, type TestInventory, want } from "./inventory.ts";
 
 const VACCINATIONS = { query: "{ vaccinations { id } }" };
 const ORDERS = { query: "{ orders { id } }" };
@@ -159,7 +158,7 @@ describe("usage", () => {
   it("counts a query over several ports for each port it names, and for the combined role", async () => {
     const { db, ports, grant } = inventory;
     await grant(ports.sales, ANN);
-    const { id } = await wantCombinedRole(db, HASURA, [ports.sales, ports.health]);
+    const { id } = await want(db, [ports.sales, ports.health]);
     const activate = { where: { id }, data: { state: "ACTIVE" as const } };
     await change(db, (tx) => tx.combinedRole.update(activate), { holders: [id] });
     await start();

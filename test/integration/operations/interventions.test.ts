@@ -3,6 +3,7 @@ import {
   cancelOperation,
   pauseOutputPort,
   retryOperation,
+  submitReconcile,
 } from "../../../src/operations/interventions.ts";
 import {
   submitProvision,
@@ -102,6 +103,16 @@ describe("cancelling", () => {
     });
     expect(port.phase).toBe("ACTIVE");
     expect(port.conditions.find(({ type }) => type === "SYNCED")?.reason).toBe("CANCELLED");
+  });
+
+  it("says nothing of a port when it is only a look at it", async () => {
+    await work();
+    expect((await plane.end(provision(3))).status).toBe("COMPLETED");
+    await worker?.stop();
+    const componentId = ports.componentId(3);
+    await cancel(await submitReconcile(plane.ctx, { componentId }, "user:ada"));
+    const conditions = await plane.ctx.db.condition.findMany({ where: { port: { componentId } } });
+    expect(conditions.map(({ status }) => status)).toEqual(["TRUE", "TRUE", "TRUE"]);
   });
 });
 

@@ -4,6 +4,7 @@ import type { InconsistentObject } from "../../../src/hasura/inconsistencies.ts"
 import type { Metadata } from "../../../src/hasura/metadata.ts";
 import { tableKey } from "../../../src/hasura/metadata-index.ts";
 import { type Item, planBatch } from "../../../src/hasura/plan.ts";
+import type { PortChange } from "../../../src/hasura/plan-port.ts";
 import { commandOf } from "../../../src/hasura/write.ts";
 import {
   aPort,
@@ -144,6 +145,48 @@ describe("an inherited role that somebody made over a port's role", () => {
     expect(items.flatMap(({ ports }) => ports)).toEqual(["one"]);
     expect([...later]).toEqual(["two"]);
     expect(carriedOut(live, goingOne, goingTwo).inherited_roles ?? []).toEqual([]);
+  });
+});
+
+describe("an inherited role of ours over several ports", () => {
+  const live = withRoles(both, { combined: ["one", "two"], theirs: ["combined", "x"] });
+  const planFor = (metadata: typeof live, change: PortChange) =>
+    planBatch(observing(metadata, [], ["combined"]), [change]).items.flatMap(({ steps }) =>
+      steps.flatMap(({ commands }) => commands.map(({ type, args }) => [type, args])),
+    );
+
+  it("goes with any of them, before its permission does", () => {
+    expect(planFor(live, goingOne).slice(0, 3)).toEqual([
+      ["add_inherited_role", { role_name: "theirs", role_set: ["x"] }],
+      ["drop_inherited_role", { role_name: "combined" }],
+      ["snowflake_drop_select_permission", expect.anything()],
+    ]);
+  });
+
+  it("goes although the permission is gone already; somebody else's is then left alone", () => {
+    const withoutPermissions = JSON.parse(JSON.stringify(both)) as typeof both;
+    for (const { tables } of withoutPermissions.sources as { tables: object[] }[])
+      for (const table of tables) Object.assign(table, { select_permissions: [] });
+    const metadata = withRoles(withoutPermissions, {
+      combined: ["one", "two"],
+      other: ["one", "two"],
+    });
+    expect(planFor(metadata, goingOne)[0]).toEqual([
+      "drop_inherited_role",
+      { role_name: "combined" },
+    ]);
+  });
+
+  it("stays while one of them changes", () => {
+    const change = changeTo({ ...one, columns: ["OTHER"] }, owning(desired(one)));
+    expect(planFor(live, change).map(([type]) => type)).toEqual([
+      "drop_inherited_role",
+      "drop_inherited_role",
+      "snowflake_drop_select_permission",
+      "snowflake_create_select_permission",
+      "add_inherited_role",
+      "add_inherited_role",
+    ]);
   });
 });
 

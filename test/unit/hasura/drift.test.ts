@@ -29,7 +29,7 @@ const applied: AppliedPort = {
 const LIVE = carriedOut({ version: 3, sources: [] }, changeTo(port));
 const NOTHING: OwnThings = {
   sources: new Map([["ours", { environment: "development" }]]),
-  inheritedRoles: new Set(),
+  combinedRoles: new Map(),
   unsettledMarks: new Set(),
 };
 
@@ -177,8 +177,25 @@ describe("what others hung on our objects", () => {
       "inherited role b",
       "inherited role a",
     ]);
-    const own = { inheritedRoles: new Set(["a"]) };
+    const ours = { environment: "development", parents: [port.role, "x"], settled: true };
+    const own = { combinedRoles: new Map([["a", ours]]) };
     expect(differences(metadata, { own }).map(({ name }) => name)).toEqual(["inherited role b"]);
+  });
+
+  it("a role of ours over several ports that is gone or is over others, once it is settled", () => {
+    const ours = { environment: "development", parents: [port.role, "y"], settled: true };
+    const found = (settled: boolean, roles: object[]) =>
+      differences(
+        { ...LIVE, inherited_roles: roles },
+        { own: { combinedRoles: new Map([["both", { ...ours, settled }]]) } },
+      ).map(({ kind, name, repairable, environment }) => ({ kind, name, repairable, environment }));
+    const told = { name: "inherited role both", repairable: true, environment: "development" };
+    expect(found(true, [])).toEqual([{ kind: "MISSING", ...told }]);
+    const wider = [{ role_name: "both", role_set: ["y", port.role, "z"] }];
+    expect(found(true, wider)).toEqual([{ kind: "CHANGED", ...told }]);
+    expect(found(true, [{ role_name: "both", role_set: ["y", port.role] }])).toEqual([]);
+    expect(found(false, wider)).toEqual([]);
+    expect(found(false, [])).toEqual([]);
   });
 
   it.each([
