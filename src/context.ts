@@ -9,6 +9,7 @@ import { migrate } from "./inventory/migrate.ts";
 import { type Logger, redactText } from "./observability/logger.ts";
 import type { OperationsContext } from "./operations/context.ts";
 import { listenForEnds } from "./operations/wait.ts";
+import { createRoleMapper } from "./role-mapper/client.ts";
 import { startSources } from "./sources/sources.ts";
 
 export interface Context {
@@ -51,6 +52,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     inspector,
     sourceSettings: config.sources,
     directory: config.access.groupMatch === "bound" ? directory : null,
+    roleMapper: config.mirror === null ? null : createRoleMapper({ ...config.mirror, redact }),
     aggregates: config.aggregates,
     publicUrl: config.publicUrl,
     deadlineMs: (kind) => config.operationDeadlineMs ?? OPERATION_DEADLINES_MS[kind],

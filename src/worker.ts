@@ -1,6 +1,8 @@
 /** The face that carries operations out: takes wake-ups, and sweeps for what was never woken. */
+import { forgetMirror } from "./inventory/mirror.ts";
 import { keepCombinedRoles } from "./operations/combine.ts";
 import type { OperationsContext } from "./operations/context.ts";
+import { wakeMirror } from "./operations/mirror.ts";
 import { OPERATION_SWEEP_MS, startQueue, sweep } from "./operations/queue.ts";
 import { handleWakeUp } from "./operations/work.ts";
 
@@ -22,10 +24,13 @@ export async function startWorker(
     handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
   });
   const sweepNow = (): void => {
-    Promise.all([sweep(ctx.db, ctx.hasuraId), keepCombinedRoles(ctx)]).catch((err: unknown) =>
-      ctx.log.warn({ err }, "the sweep failed"),
-    );
+    Promise.all([
+      sweep(ctx.db, ctx.hasuraId),
+      keepCombinedRoles(ctx),
+      wakeMirror(ctx, ctx.db),
+    ]).catch((err: unknown) => ctx.log.warn({ err }, "the sweep failed"));
   };
+  if (ctx.roleMapper === null) await forgetMirror(ctx.db, ctx.hasuraId);
   // At start too: what a dead process left is taken up at once.
   sweepNow();
   const timer = setInterval(sweepNow, OPERATION_SWEEP_MS);

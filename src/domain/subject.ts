@@ -78,6 +78,19 @@ function nameFault(name: string): string | null {
 }
 
 /**
+ * The subject of a good ref, and the ref as it was spelt, without what the catalogue puts before the name: others
+ * compare names letter by letter.
+ */
+export function spelledSubject(ref: string): { subject: string; spelling: string } {
+  const [, kind = "", name = ""] = REF.exec(ref.trim()) ?? [];
+  const spelt = { kind: kind.trim().toLowerCase(), name: name.trim() };
+  return {
+    subject: `${spelt.kind}:${canonicalSubjectName(spelt.name)}`,
+    spelling: `${spelt.kind}:${spelt.name}`,
+  };
+}
+
+/**
  * A snapshot of refs, all or nothing: every subject in canonical form, each once, sorted; or every fault,
  * at path `<path>.<index>`. An empty list is a snapshot of nobody.
  * @param options.path where the list stands; absent: `refs`

@@ -7,12 +7,13 @@ import { roleName } from "../domain/names.ts";
 import { fingerprint } from "../domain/operation.ts";
 import type { PortSpec } from "../domain/output-port.ts";
 import { problemText } from "../domain/problem-text.ts";
-import { parseRefs } from "../domain/subject.ts";
+import { parseRefs, spelledSubject } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
 import { bumpGeneration } from "../inventory/access.ts";
 import type { Tx } from "../inventory/db.ts";
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { endAllGrants } from "../inventory/grants.ts";
+import { noteSpellings } from "../inventory/mirror.ts";
 import { claimNames } from "../inventory/names.ts";
 import { endOperation, logOperations, newestRunningChange } from "../inventory/operations.ts";
 import {
@@ -30,6 +31,7 @@ import {
   sameRunning,
 } from "./accept.ts";
 import type { OperationsContext } from "./context.ts";
+import { wakeMirror } from "./mirror.ts";
 import { wake } from "./queue.ts";
 import {
   type DescriptorInput,
@@ -128,6 +130,7 @@ export async function submitUnprovision(
     const accessGeneration = await bumpGeneration(tx, { holders: [port.id] });
     await recordOperation(ctx, tx, port, token, actor, { ...facts, accessGeneration });
     await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
+    await wakeMirror(ctx, tx);
     return token;
   });
 }
@@ -162,6 +165,7 @@ export async function submitUpdateAcl(
     const request = ctx.directory === null ? { subjects } : { subjects, refs: [...input.refs] };
     const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request };
     await recordOperation(ctx, tx, port, token, actor, facts);
+    if (ctx.roleMapper !== null) await noteSpellings(tx, input.refs.map(spelledSubject));
     await wake(tx, { task: "beside", token });
     return token;
   });
