@@ -5,6 +5,7 @@ import { OPERATION_DEADLINES_MS } from "./domain/operation.ts";
 import { createHasuraClient } from "./hasura/client.ts";
 import { type Db, openDb } from "./inventory/db.ts";
 import { recordHasura } from "./inventory/hasuras.ts";
+import { openLocks } from "./inventory/locks.ts";
 import { migrate } from "./inventory/migrate.ts";
 import { type Logger, redactText } from "./observability/logger.ts";
 import type { OperationsContext } from "./operations/context.ts";
@@ -37,12 +38,14 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
   await recordHasura(db, { id: config.hasura.id, url: config.hasura.url });
   const directory = config.directory === null ? null : await openDirectory(config.directory);
   const inspector = startSources(config.sources);
-  const ended = listenForEnds(config.databaseUrl, log);
+  const locks = openLocks(config.databaseUrl, "portcullis-locks");
+  const ended = listenForEnds(config.databaseUrl, db, log);
   const redact = (text: string): string => redactText(text, config.secrets);
   const operations: OperationsContext = {
     db,
     log,
     databaseUrl: config.databaseUrl,
+    locks,
     hasura: createHasuraClient({ ...config.hasura, redact }),
     hasuraId: config.hasura.id,
     hasuraWrites: config.hasura.writes,
@@ -71,7 +74,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     accessDb,
     directory,
     async stop() {
-      await Promise.all([inspector.stop(), ended.stop()]);
+      await Promise.all([inspector.stop(), ended.stop(), locks.stop()]);
       await Promise.all([db.$disconnect(), accessDb.$disconnect()]);
     },
   };

@@ -113,7 +113,8 @@ const grantsOf = (column: "port_id" | "external_role_id", holder: string, and = 
 const holdersSql = (among: string, and = ""): string => `
   SELECT p.id::text, 'PORT' AS kind, p.role,
     (SELECT coalesce(json_agg(n.name), '[]') FROM owned_name n
-     WHERE n.port_id = p.id AND n.hasura_id = $1 AND n.namespace = 'ROOT_FIELD') AS fields,
+     -- By the port alone: with the Hasura beside it, PostgreSQL may go through all names there are for each port.
+     WHERE n.port_id = p.id AND n.namespace = 'ROOT_FIELD') AS fields,
     '[]'::json AS members, ${grantsOf("port_id", "p.id", and)} AS grants
   FROM output_port p WHERE p.hasura_id = $1 AND p.phase = 'ACTIVE' AND p.id ${among}
   UNION ALL

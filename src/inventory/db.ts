@@ -12,6 +12,39 @@ export type DbOrTx = Db | Tx;
  * @param options.poolSize connections at most
  */
 export function openDb(databaseUrl: string, options: { poolSize?: number } = {}): Db {
-  const adapter = new PrismaPg({ connectionString: databaseUrl, max: options.poolSize ?? 10 });
+  const adapter = new PrismaPg(
+    { connectionString: databaseUrl, max: options.poolSize ?? 10 },
+    { statementNameGenerator: nameStatements() },
+  );
   return new PrismaClient({ adapter, transactionOptions: { timeout: 15_000, maxWait: 10_000 } });
+}
+
+/** A connection keeps as many prepared statements at most: few enough for PostgreSQL's memory. */
+const PREPARED_MAX = 200;
+/** Longer ones insert many rows: there is one for each number of rows, and it is seldom the same. */
+const PREPARED_LENGTH_MAX = 4_000;
+/** So many that came once are remembered, in case they come again. */
+const REMEMBERED_MAX = 1_000;
+
+/**
+ * Statements with a name are parsed once a connection, not each time: that takes longer than to run most of them. Only
+ * those that come again have one: what is asked through GraphQL has many forms.
+ */
+function nameStatements(): (query: { sql: string }) => string {
+  const names = new Map<string, string>();
+  const seen = new Set<string>();
+  return ({ sql }) => {
+    const known = names.get(sql);
+    if (known !== undefined) return known;
+    // No name is no preparation.
+    if (names.size >= PREPARED_MAX || sql.length > PREPARED_LENGTH_MAX) return "";
+    if (!seen.delete(sql)) {
+      if (seen.size >= REMEMBERED_MAX) seen.clear();
+      seen.add(sql);
+      return "";
+    }
+    const name = `s${names.size}`;
+    names.set(sql, name);
+    return name;
+  };
 }

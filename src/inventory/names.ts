@@ -40,15 +40,24 @@ export async function claimNames<Claim extends OwnedClaim>(
   hasuraId: string,
   claims: readonly Claim[],
 ): Promise<(TakenName & { readonly claim: Claim })[]> {
-  await tx.ownedName.createMany({
-    // Sorted, so that two who claim overlapping names wait for one another instead of dead-locking.
-    data: [...claims]
-      .sort((a, b) => (nameKey(a) < nameKey(b) ? -1 : 1))
-      .map(({ namespace, name, purpose, environment, ...owner }) => ({
-        ...{ hasuraId, namespace, name, purpose, environment, ...ownerOf(owner) },
-      })),
-    skipDuplicates: true,
-  });
+  const sorted = sortedClaims(claims);
+  const ids = (owner: keyof NameOwner): (string | null)[] =>
+    sorted.map((claim) => claim[owner] ?? null);
+  const made = await tx.$executeRaw`
+    INSERT INTO owned_name (hasura_id, namespace, name, environment, purpose, port_id, source_id,
+      external_role_id, combined_role_id)
+    SELECT ${hasuraId}, claim.namespace::"Namespace", claim.name, claim.environment, claim.purpose,
+      claim.port_id, claim.source_id, claim.external_role_id, claim.combined_role_id
+    FROM unnest(
+      ${sorted.map(({ namespace }) => namespace)}::text[],
+      ${sorted.map(({ name }) => name)}::text[],
+      ${sorted.map(({ environment }) => environment)}::text[],
+      ${sorted.map(({ purpose }) => purpose)}::text[],
+      ${ids("portId")}::uuid[], ${ids("sourceId")}::uuid[],
+      ${ids("externalRoleId")}::uuid[], ${ids("combinedRoleId")}::uuid[]
+    ) AS claim (namespace, name, environment, purpose, port_id, source_id, external_role_id, combined_role_id)
+    ON CONFLICT DO NOTHING`;
+  if (made === claims.length) return [];
   // A name has one owner, and no id is that of two things.
   const owners = claims.map((claim) => Object.values(ownerOf(claim)).find(Boolean) ?? null);
   const rows = await tx.$queryRaw<(OwnedRow & { position: number })[]>`
@@ -72,20 +81,23 @@ export async function ownersOf(
   const rows = await db.$queryRaw<OwnedRow[]>`
     SELECT ${OWNED_COLUMNS} ${ownedAmong(hasuraId, names)} ORDER BY claim.position`;
   const taken = rows.map((row) => takenName(row, names));
-  return [...new Map(taken.map((name) => [nameKey(name), name])).values()];
+  return [...new Map(taken.map((name) => [`${name.namespace} ${name.name}`, name])).values()];
 }
 
 function ownerOf({ portId, sourceId, externalRoleId, combinedRoleId }: NameOwner): NameOwner {
   return { portId, sourceId, externalRoleId, combinedRoleId };
 }
 
-function nameKey({ namespace, name }: NameClaim): string {
-  return `${namespace} ${name}`;
+/** In one order, so that two who claim overlapping names wait for one another instead of dead-locking. */
+export function sortedClaims<Claim extends NameClaim>(claims: readonly Claim[]): Claim[] {
+  const key = ({ namespace, name }: NameClaim): string => `${namespace} ${name}`;
+  return [...claims].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /**
- * How a request for a port stands: the facts of it that are applied (null when it is not in Hasura), and which of the
- * names it needs others own. One statement, for it is asked on every validation. Records nothing.
+ * How a request for a port stands: whether it was never asked for, the facts of it that are applied (null when it is
+ * not in Hasura), and which of the names it needs others own. One statement, for it is asked on every validation.
+ * Records nothing.
  * @param withLive whether the facts are wanted; else `live` is null
  */
 export async function livePortAndTakenNames(
@@ -93,7 +105,7 @@ export async function livePortAndTakenNames(
   identity: PortIdentity,
   claims: readonly NameClaim[],
   withLive: boolean,
-): Promise<{ live: PortSpec | null; taken: TakenName[] }> {
+): Promise<{ isNew: boolean; live: PortSpec | null; taken: TakenName[] }> {
   const { hasuraId, environment } = identity;
   const rows = await db.$queryRaw<(Partial<OwnedRow> & { spec: unknown })[]>`
     WITH me AS (
@@ -108,6 +120,7 @@ export async function livePortAndTakenNames(
     WHERE n.port_id IS DISTINCT FROM (SELECT id FROM me)`;
   const spec = rows.find((row) => row.spec !== null)?.spec;
   return {
+    isNew: rows.every(isOwned),
     live: spec === undefined ? null : portSpecSchema.parse(spec),
     taken: rows.flatMap((row) => (isOwned(row) ? takenName(row, claims) : [])),
   };
@@ -128,15 +141,19 @@ function isOwned(row: Partial<OwnedRow>): row is OwnedRow {
 const OWNED_COLUMNS = Prisma.sql`
   n.namespace::text AS namespace, n.name, n.environment, p.component_id AS port, s.name AS source`;
 
-/** By arrays: Prisma's OR of some forty pairs costs more than all else in a validation. */
+/**
+ * By arrays: Prisma's OR of some forty pairs costs more than all else in a validation. Each name is looked up by itself
+ * (LIMIT keeps PostgreSQL from joining instead): what it costs does not grow with the names there are.
+ */
 function ownedAmong(hasuraId: string, claims: readonly NameClaim[]): Prisma.Sql {
   const namespaces = claims.map(({ namespace }) => namespace);
   const names = claims.map(({ name }) => name);
   return Prisma.sql`
     FROM unnest(${namespaces}::text[], ${names}::text[])
       WITH ORDINALITY AS claim (namespace, name, position)
-    JOIN owned_name n ON n.hasura_id = ${hasuraId}
-      AND n.namespace = claim.namespace::"Namespace" AND n.name = claim.name
+    CROSS JOIN LATERAL (
+      SELECT * FROM owned_name o WHERE o.hasura_id = ${hasuraId}
+        AND o.namespace = claim.namespace::"Namespace" AND o.name = claim.name LIMIT 1) n
     LEFT JOIN output_port p ON p.id = n.port_id
     LEFT JOIN source s ON s.id = n.source_id`;
 }

@@ -30,8 +30,8 @@ export interface NewOperation {
   readonly accessGeneration?: bigint | null;
 }
 
-export async function addOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
-  return tx.operation.create({ data: operation });
+export async function addOperation(tx: Tx, operation: NewOperation): Promise<void> {
+  await tx.operation.create({ data: operation, select: { token: true } });
 }
 
 /** The newest operation of a port that asks for something; admins' notes on it are none. */
@@ -68,6 +68,13 @@ export async function dueToCommit(
   hasuraId: string,
   limit: number,
 ): Promise<Operation[]> {
+  const tokens = await dueTokens(db, hasuraId, limit);
+  if (tokens.length === 0) return [];
+  return db.operation.findMany({ where: { token: { in: tokens } }, orderBy: { seq: "asc" } });
+}
+
+/** The tokens of these. */
+export async function dueTokens(db: DbOrTx, hasuraId: string, limit: number): Promise<string[]> {
   const rows = await db.$queryRaw<{ token: string }[]>`
     SELECT o.token FROM operation o
     WHERE o.hasura_id = ${hasuraId} AND o.status = 'RUNNING'
@@ -77,9 +84,7 @@ export async function dueToCommit(
         WHERE e.port_id = o.port_id AND e.status = 'RUNNING' AND e.seq < o.seq
           AND e.kind IN ('PROVISION', 'UNPROVISION'))
     ORDER BY o.seq LIMIT ${limit}`;
-  if (rows.length === 0) return [];
-  const token = { in: rows.map((row) => row.token) };
-  return db.operation.findMany({ where: { token }, orderBy: { seq: "asc" } });
+  return rows.map(({ token }) => token);
 }
 
 /**
@@ -192,6 +197,15 @@ export async function endOperations(
     SELECT pg_notify(${OPERATION_CHANNEL}, token::text) FROM ended`;
 }
 
+/** Those of the tokens whose operations do not run any more. */
+export async function endedAmong(db: DbOrTx, tokens: readonly string[]): Promise<string[]> {
+  const rows = await db.operation.findMany({
+    where: { token: { in: [...tokens] }, status: { not: "RUNNING" } },
+    select: { token: true },
+  });
+  return rows.map(({ token }) => token);
+}
+
 /** Keeps the plans with their operations, unless an earlier attempt made one: a later plan finds a part of it done. */
 export async function keepFirstPlans(
   db: DbOrTx,
@@ -233,6 +247,7 @@ export async function logOperation(
 
 /** Writes lines in their order. */
 export async function logOperations(db: DbOrTx, lines: readonly LogLine[]): Promise<void> {
+  if (lines.length === 0) return;
   await db.operationLog.createMany({
     data: lines.map(({ token: operationToken, ...line }) => ({ operationToken, ...line })),
   });

@@ -11,6 +11,9 @@ export interface PortIdentity {
   readonly componentId: string;
 }
 
+/** Number of the revision that a port begins with. */
+export const FIRST_REVISION = 1;
+
 /**
  * The port's row, made when there is none, locked until the transaction ends.
  * @param role the role's name, used only when the port is new: a role is decided once
@@ -21,8 +24,9 @@ export async function lockOrCreatePort(
   spec: PortSpec,
   role: string,
 ): Promise<OutputPort> {
+  const key = componentKey(identity.componentId);
   await tx.outputPort.createMany({
-    data: [{ ...identity, componentKey: componentKey(identity.componentId), role, ...facts(spec) }],
+    data: [{ ...identity, componentKey: key, role, ...portFacts(spec) }],
     skipDuplicates: true,
   });
   const port = await lockPort(tx, identity);
@@ -81,11 +85,12 @@ export async function acceptRevision(
   await tx.outputPort.update({
     where: { id: port.id },
     data: {
-      ...facts(spec),
+      ...portFacts(spec),
       acceptedRevision: revision,
       // A port that is gone or never came to be is on its way again; a live one stays so while it changes.
       ...(port.phase === "ACTIVE" ? {} : { phase: "PENDING" }),
     },
+    select: { id: true },
   });
 }
 
@@ -148,7 +153,8 @@ export async function setPublicInfo(
     WHERE output_port.id = i."portId"`;
 }
 
-function facts(
+/** What a port's row says of its newest accepted revision. */
+export function portFacts(
   spec: PortSpec,
 ): Pick<OutputPort, "name" | "description" | "domain" | "dataProductId" | "dataProductName"> {
   return {

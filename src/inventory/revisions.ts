@@ -49,15 +49,19 @@ export async function readRevisions(
     }));
 }
 
+export interface NewRevision {
+  readonly portId: string;
+  readonly spec: PortSpec;
+  readonly descriptor: string;
+  readonly operationToken: string;
+}
+
 /** Records a revision under the next number of its port. */
-export async function addRevision(
-  tx: Tx,
-  revision: { portId: string; spec: PortSpec; descriptor: string; operationToken: string },
-): Promise<number> {
-  const { portId, spec, descriptor, operationToken } = revision;
+export async function addRevision(tx: Tx, revision: NewRevision): Promise<number> {
+  const { portId } = revision;
   const { _max } = await tx.revision.aggregate({ where: { portId }, _max: { number: true } });
   const number = (_max.number ?? 0) + 1;
-  await tx.revision.create({ data: { portId, number, spec, descriptor, operationToken } });
+  await tx.revision.create({ data: { ...revision, number }, select: { id: true } });
   return number;
 }
 

@@ -65,6 +65,33 @@ export async function sameRunning(
   return newest?.status === "RUNNING" && newest.fingerprint === asked ? newest : null;
 }
 
+/** @throws AppError PORT_PAUSED, or PORT_PROTECTED for a teardown */
+export function refuseIfHeld(port: OutputPort, change: "PROVISION" | "UNPROVISION"): void {
+  const held = (
+    code: "PORT_PAUSED" | "PORT_PROTECTED",
+    what: string,
+    by: string | null,
+    why: string | null,
+  ) =>
+    new AppError(code, `The output port is ${what} by ${by}: ${why}`, {
+      problems: [
+        {
+          path: "componentIdToProvision",
+          message: `names a port that is ${what}`,
+          suggestion: `ask ${by}, or end it with the mutation pauseOutputPort`,
+        },
+      ],
+    });
+  if (port.pausedAt !== null) throw held("PORT_PAUSED", "paused", port.pausedBy, port.pauseReason);
+  if (change === "UNPROVISION" && port.protectedAt !== null)
+    throw held("PORT_PROTECTED", "protected from teardown", port.protectedBy, port.protectReason);
+}
+
+/** Until when an operation that is accepted now may be tried. */
+export function deadlineOf(ctx: OperationsContext, kind: OperationKind): Date {
+  return new Date(Date.now() + ctx.deadlineMs(kind));
+}
+
 /** Records an operation as running. */
 export async function recordOperation(
   ctx: OperationsContext,
@@ -75,7 +102,7 @@ export async function recordOperation(
   facts: OperationFacts,
 ): Promise<void> {
   const { hasuraId, environment, id } = where;
-  const deadlineAt = new Date(Date.now() + ctx.deadlineMs(facts.kind));
+  const deadlineAt = deadlineOf(ctx, facts.kind);
   await addOperation(tx, {
     ...facts,
     ...{ token, hasuraId, environment, portId: id ?? null, actor, deadlineAt },

@@ -242,7 +242,7 @@ async function finish(
         : []),
     ];
     for (const name of goneSources) await removeSource(tx, ctx.hasuraId, name);
-    await endTeardowns(tx, teardowns, book);
+    if (teardowns.length > 0) await endTeardowns(tx, teardowns, book);
     return { provisions, generation: generations.at(0) };
   });
   const { provisions, generation } = recorded;

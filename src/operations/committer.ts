@@ -2,9 +2,8 @@
  * The one committer of a Hasura: takes a PostgreSQL advisory lock on a connection of its own, works until nothing is
  * left, and lets go. PostgreSQL frees the lock of a process that dies.
  */
-import { Client } from "pg";
 import type { Operation } from "../inventory/generated/client.ts";
-import { dueToCommit } from "../inventory/operations.ts";
+import { dueToCommit, dueTokens } from "../inventory/operations.ts";
 import { brokenSources } from "../inventory/sources.ts";
 import { commitBatch } from "./batch.ts";
 import { carryOut } from "./carry-out.ts";
@@ -13,7 +12,7 @@ import type { OperationsContext } from "./context.ts";
 import { reconcile } from "./reconcile.ts";
 import { probeSources } from "./source-health.ts";
 
-/** First half of the lock's key; the second is the Hasura's. */
+/** Tells the lock from others; its name is the Hasura's. */
 const COMMITTER_LOCK = 7_206;
 
 /** The most operations in one batch: a rebuild in Hasura is shared by as many, and a failure concerns as few. */
@@ -29,40 +28,21 @@ const ALONE: Partial<
  * @param stopping when aborted, the batch at hand is the last
  */
 export async function commitWaiting(ctx: OperationsContext, stopping: AbortSignal): Promise<void> {
-  // Whoever was turned away relies on the holder: so it looks again after it let go.
-  while (!stopping.aborted && (await isSomethingDue(ctx)))
-    if (!(await commitUnderLock(ctx, stopping))) return;
+  const lock = { kind: COMMITTER_LOCK, name: ctx.hasuraId };
+  do {
+    const wasFree = await ctx.locks.hold(lock, (isLost) =>
+      workOff(ctx, () => isLost() || stopping.aborted),
+    );
+    if (!wasFree) return;
+    // Whoever was turned away relies on the holder: so it looks again after it let go.
+  } while (!stopping.aborted && (await isSomethingDue(ctx)));
 }
 
 async function isSomethingDue(ctx: OperationsContext): Promise<boolean> {
   return (
-    (await dueToCommit(ctx.db, ctx.hasuraId, 1)).length > 0 ||
+    (await dueTokens(ctx.db, ctx.hasuraId, 1)).length > 0 ||
     (ctx.hasuraWrites && (await brokenSources(ctx.db, ctx.hasuraId)).length > 0)
   );
-}
-
-/** @returns whether the lock was free */
-async function commitUnderLock(ctx: OperationsContext, stopping: AbortSignal): Promise<boolean> {
-  const lock = new Client({
-    connectionString: ctx.databaseUrl,
-    application_name: "portcullis-committer",
-  });
-  let lost = false;
-  lock.on("error", () => {
-    lost = true;
-  });
-  await lock.connect();
-  try {
-    const { rows } = await lock.query("SELECT pg_try_advisory_lock($1, hashtext($2)) AS held", [
-      COMMITTER_LOCK,
-      ctx.hasuraId,
-    ]);
-    if (rows[0]?.held !== true) return false;
-    await workOff(ctx, () => lost || stopping.aborted);
-    return true;
-  } finally {
-    await lock.end().catch(() => undefined);
-  }
 }
 
 async function workOff(ctx: OperationsContext, isOver: () => boolean): Promise<void> {

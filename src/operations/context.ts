@@ -3,6 +3,7 @@ import type { OperationKind } from "../domain/operation.ts";
 import type { HasuraClient } from "../hasura/client.ts";
 import type { CombinedRoleLimits } from "../inventory/combined-roles.ts";
 import type { Db } from "../inventory/db.ts";
+import type { Locks } from "../inventory/locks.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { RoleMapper } from "../role-mapper/client.ts";
 import type { SourceInspector, SourceSettings } from "../sources/kind.ts";
@@ -11,8 +12,10 @@ import type { EndedSignal } from "./wait.ts";
 /** What operations work with. Made once, in src/context.ts. */
 export interface OperationsContext {
   readonly db: Db;
-  /** For connections that are held: the committer's lock lives as long as one. */
+  /** For connections of the queue's own. */
   readonly databaseUrl: string;
+  /** Held by whoever commits, and by whoever mirrors. */
+  readonly locks: Locks;
   readonly log: Logger;
   readonly hasura: HasuraClient;
   readonly hasuraId: string;

@@ -3,7 +3,6 @@
  * after a change is in force here, and nothing here waits for it. What is sent is always what holds then, so a change
  * that was overtaken is never sent; it is tried until the role mapper agrees.
  */
-import { Client } from "pg";
 import { mirroredAccess } from "../domain/mirror.ts";
 import { fingerprint } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
@@ -27,7 +26,7 @@ import type { RoleMapper, RoleMapperFailure } from "../role-mapper/client.ts";
 import type { OperationsContext } from "./context.ts";
 import { wake } from "./queue.ts";
 
-/** First half of the lock's key; the second is the Hasura's. */
+/** Tells the lock from others; its name is the Hasura's. */
 const MIRROR_LOCK = 7_207;
 
 /** Ports that are looked at before changes are noticed again. */
@@ -61,39 +60,16 @@ export async function mirrorPorts(ctx: OperationsContext, stopping: AbortSignal)
   const { roleMapper, db, hasuraId } = ctx;
   if (roleMapper === null) return;
   const of = { hasuraId, url: roleMapper.url };
+  const lock = { kind: MIRROR_LOCK, name: hasuraId };
   // Whoever was turned away relies on the holder: so it looks again after it let go.
-  while (!stopping.aborted && (await isMirrorDue(db, of)))
-    if (!(await mirrorUnderLock(ctx, roleMapper, stopping))) return;
+  while (!stopping.aborted && (await isMirrorDue(db, of))) {
+    const wasFree = await ctx.locks.hold(lock, (isLost) =>
+      workOff(ctx, roleMapper, () => isLost() || stopping.aborted),
+    );
+    if (!wasFree) return;
+  }
   const at = await nextMirrorAt(db, hasuraId);
   if (at !== null) await wake(db, { task: "mirror", hasuraId }, { token: "due", at });
-}
-
-/** @returns whether the lock was free */
-async function mirrorUnderLock(
-  ctx: OperationsContext,
-  roleMapper: RoleMapper,
-  stopping: AbortSignal,
-): Promise<boolean> {
-  const lock = new Client({
-    connectionString: ctx.databaseUrl,
-    application_name: "portcullis-mirror",
-  });
-  let lost = false;
-  lock.on("error", () => {
-    lost = true;
-  });
-  await lock.connect();
-  try {
-    const { rows } = await lock.query("SELECT pg_try_advisory_lock($1, hashtext($2)) AS held", [
-      MIRROR_LOCK,
-      ctx.hasuraId,
-    ]);
-    if (rows[0]?.held !== true) return false;
-    await workOff(ctx, roleMapper, () => lost || stopping.aborted);
-    return true;
-  } finally {
-    await lock.end().catch(() => undefined);
-  }
 }
 
 async function workOff(

@@ -18,8 +18,8 @@ import type { Say } from "./converge.ts";
 import { releaseNames } from "./port-state.ts";
 import { inspectSource, type Resolvable, resolvePorts, sourceFacts } from "./resolve-port.ts";
 
-/** How many views are looked up at once. */
-const INSPECTIONS_AT_ONCE = 16;
+/** How many views are looked up at once; those of one database share a statement. */
+const INSPECTIONS_AT_ONCE = 50;
 
 /** An operation whose port is known to be wanted so. */
 export interface Provision {

@@ -2,6 +2,7 @@
 import { Logger as QueueLogger, type Runner, run, type TaskList } from "graphile-worker";
 import { z } from "zod";
 import type { Db, DbOrTx } from "../inventory/db.ts";
+import { Prisma } from "../inventory/generated/client.ts";
 import { isCommitted } from "../inventory/operations.ts";
 import { brokenSources } from "../inventory/sources.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -26,6 +27,8 @@ export type WakeUp = z.infer<typeof wakeUpSchema>;
 /** Every night, in UTC. */
 const CLEAN_SCHEDULE = "23 3 * * *";
 
+type Asked = Extract<WakeUp, { task: "commit" | "beside" | "mirror" }>;
+
 /**
  * Wakes a worker, when the transaction commits. A wake-up that waits already is not doubled.
  * @param later for which operation (or what else it is for), and when; each has a wake-up of its own, which puts off no
@@ -33,15 +36,22 @@ const CLEAN_SCHEDULE = "23 3 * * *";
  */
 export async function wake(
   tx: DbOrTx,
-  wakeUp: Extract<WakeUp, { task: "commit" | "beside" | "mirror" }>,
+  wakeUp: Asked,
   later?: { readonly token: string; readonly at: Date },
 ): Promise<void> {
+  await tx.$executeRaw`SELECT ${wakeSql(wakeUp, later)}`;
+}
+
+/** The same, to be selected in a statement that does more. */
+export function wakeSql(
+  wakeUp: Asked,
+  later?: { readonly token: string; readonly at: Date },
+): Prisma.Sql {
   const { task, ...payload } = wakeUp;
   const name = `${task}:${wakeUp.task === "beside" ? wakeUp.token : wakeUp.hasuraId}`;
   const key = later === undefined ? name : `${name}:${later.token}:later`;
-  await tx.$executeRaw`
-    SELECT graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::json,
-      run_at := ${later?.at ?? null}::timestamptz, max_attempts := 3, job_key := ${key})`;
+  return Prisma.sql`graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::json,
+    run_at := ${later?.at ?? null}::timestamptz, max_attempts := 3, job_key := ${key})`;
 }
 
 /**

@@ -20,6 +20,8 @@ export interface DescriptorInput {
 export interface PortReading {
   /** What was asked for; null when too little of it could be read. */
   readonly spec: PortSpec | null;
+  /** Whether it was never asked for before; false when that was not looked up. */
+  readonly isNew: boolean;
   readonly problems: readonly Problem[];
   /** Faults that the live port has already and that this request leaves as they are. */
   readonly warnings: readonly Problem[];
@@ -43,17 +45,23 @@ export async function readPort(
       : kindOf({ kind: component.sourceKind }).read(component, dataProduct);
   if (source !== null && !source.ok) problems.push(...source.problems);
   if (read.target === null || source === null || !source.ok)
-    return { spec: null, problems, warnings: [] };
+    return { spec: null, isNew: false, problems, warnings: [] };
 
   const spec = portSpec(read.target, source.source);
   const { componentId, environment } = spec;
   const identity = { hasuraId, componentId, environment };
   // Only faults are held against what is live; without any it decides nothing.
   const faulty = problems.length > 0;
-  const { live, taken } = await livePortAndTakenNames(db, identity, portClaims(spec), faulty);
+  const { isNew, live, taken } = await livePortAndTakenNames(
+    db,
+    identity,
+    portClaims(spec),
+    faulty,
+  );
   const faults = splitFaults(problems, live, spec);
   return {
     spec,
+    isNew,
     problems: [...faults.problems, ...takenProblems(spec, taken)],
     warnings: faults.warnings,
   };

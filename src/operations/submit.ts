@@ -3,10 +3,7 @@
  * operation, and wakes a worker. What is refused here leaves nothing behind.
  */
 import { randomUUID } from "node:crypto";
-import { roleName } from "../domain/names.ts";
 import { fingerprint } from "../domain/operation.ts";
-import type { PortSpec } from "../domain/output-port.ts";
-import { problemText } from "../domain/problem-text.ts";
 import { parseRefs, spelledSubject } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
 import { bumpGeneration } from "../inventory/access.ts";
@@ -14,32 +11,21 @@ import type { Tx } from "../inventory/db.ts";
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { endAllGrants } from "../inventory/grants.ts";
 import { noteSpellings } from "../inventory/mirror.ts";
-import { claimNames } from "../inventory/names.ts";
-import { endOperation, logOperations, newestRunningChange } from "../inventory/operations.ts";
-import {
-  acceptRevision,
-  lockOrCreatePort,
-  lockPort,
-  type PortIdentity,
-} from "../inventory/ports.ts";
-import { addRevision, readRevision } from "../inventory/revisions.ts";
+import { endOperation, newestRunningChange } from "../inventory/operations.ts";
+import { lockPort, type PortIdentity } from "../inventory/ports.ts";
 import {
   identityFrom,
   identityOf,
   type PortInput,
   recordOperation,
+  refuseIfHeld,
   sameRunning,
 } from "./accept.ts";
+import { acceptProvision } from "./accept-provision.ts";
 import type { OperationsContext } from "./context.ts";
 import { wakeMirror } from "./mirror.ts";
 import { wake } from "./queue.ts";
-import {
-  type DescriptorInput,
-  portClaims,
-  readPort,
-  requireSpec,
-  takenProblems,
-} from "./read-port.ts";
+import { type DescriptorInput, readPort, requireSpec } from "./read-port.ts";
 
 /**
  * Accepts that a port shall be as the descriptor says.
@@ -54,46 +40,12 @@ export async function submitProvision(
   const reading = await readPort(ctx.db, ctx.hasuraId, input);
   const spec = requireSpec(reading);
   const removeData = input.removeData ?? false;
-  const asked = fingerprint({ kind: "PROVISION", spec, removeData });
-  const identity = identityOf(ctx, spec);
-
-  return ctx.db.$transaction(async (tx) => {
-    const port = await lockOrCreatePort(tx, identity, spec, roleName(spec));
-    const same = await sameRunning(tx, port, asked);
-    if (same !== null) return same.token;
-    refuseIfHeld(port, "PROVISION");
-    await claimRole(tx, port, spec);
-    const taken = await claimNames(
-      tx,
-      port.hasuraId,
-      portClaims(spec).map((claim) => ({ ...claim, ...ownerOf(port) })),
-    );
-    if (taken.length > 0)
-      throw new AppError("NAME_TAKEN", "A GraphQL name of this port belongs to another.", {
-        problems: takenProblems(spec, taken),
-      });
-    const token = randomUUID();
-    const revision = await reviseTo(tx, port, spec, input.descriptor, token);
-    await acceptRevision(tx, port, spec, revision);
-    const warnings = [...reading.warnings];
-    const request = { removeData, warnings };
-    await recordOperation(ctx, tx, port, token, actor, {
-      kind: "PROVISION",
-      fingerprint: asked,
-      request,
-      revision,
-    });
-    await logOperations(
-      tx,
-      warnings.map((warning) => ({
-        token,
-        level: "WARNING",
-        phase: "validate",
-        message: problemText(warning),
-      })),
-    );
-    await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
-    return token;
+  const { descriptor } = input;
+  return acceptProvision(ctx, {
+    ...{ spec, descriptor, actor, isNew: reading.isNew },
+    identity: identityOf(ctx, spec),
+    fingerprint: fingerprint({ kind: "PROVISION", spec, removeData }),
+    request: { removeData, warnings: [...reading.warnings] },
   });
 }
 
@@ -218,28 +170,6 @@ async function isProvisioned(tx: Tx, port: OutputPort): Promise<boolean> {
   return running === null ? port.phase === "ACTIVE" : running.kind === "PROVISION";
 }
 
-/** @throws AppError PORT_PAUSED, or PORT_PROTECTED for a teardown */
-function refuseIfHeld(port: OutputPort, change: "PROVISION" | "UNPROVISION"): void {
-  const held = (
-    code: "PORT_PAUSED" | "PORT_PROTECTED",
-    what: string,
-    by: string | null,
-    why: string | null,
-  ) =>
-    new AppError(code, `The output port is ${what} by ${by}: ${why}`, {
-      problems: [
-        {
-          path: "componentIdToProvision",
-          message: `names a port that is ${what}`,
-          suggestion: `ask ${by}, or end it with the mutation pauseOutputPort`,
-        },
-      ],
-    });
-  if (port.pausedAt !== null) throw held("PORT_PAUSED", "paused", port.pausedBy, port.pauseReason);
-  if (change === "UNPROVISION" && port.protectedAt !== null)
-    throw held("PORT_PROTECTED", "protected from teardown", port.protectedBy, port.protectReason);
-}
-
 function notProvisioned(identity: PortIdentity, path: string): AppError {
   const { componentId, environment } = identity;
   return new AppError(
@@ -251,37 +181,4 @@ function notProvisioned(identity: PortIdentity, path: string): AppError {
       ],
     },
   );
-}
-
-function ownerOf({ id: portId, environment }: OutputPort) {
-  return { portId, environment };
-}
-
-const ROLE_ATTEMPTS = 5;
-
-/** A role is decided once; while the port is new, a taken name gives way to the next. */
-async function claimRole(tx: Tx, port: OutputPort, spec: PortSpec): Promise<void> {
-  for (let attempt = 0; attempt <= ROLE_ATTEMPTS; attempt += 1) {
-    const name = attempt === 0 ? port.role : roleName(spec, attempt);
-    const claim = { namespace: "ROLE" as const, name, purpose: "role", ...ownerOf(port) };
-    const taken = await claimNames(tx, port.hasuraId, [claim]);
-    if (taken.length > 0) continue;
-    if (name !== port.role)
-      await tx.outputPort.update({ where: { id: port.id }, data: { role: name } });
-    return;
-  }
-  throw new AppError("INTERNAL", "No free name was found for the port's role.");
-}
-
-/** The number of the revision that says these facts: the accepted one if it does, else a new one. */
-async function reviseTo(
-  tx: Tx,
-  port: OutputPort,
-  spec: PortSpec,
-  descriptor: string,
-  operationToken: string,
-): Promise<number> {
-  const accepted = await readRevision(tx, port.id, port.acceptedRevision);
-  if (accepted !== null && fingerprint(accepted.spec) === fingerprint(spec)) return accepted.number;
-  return addRevision(tx, { portId: port.id, spec, descriptor, operationToken });
 }

@@ -24,7 +24,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Whether Snowflake itself answered and refused, as against an answer that never came. */
-function wasAnswered(error: unknown): boolean {
+export function wasAnswered(error: unknown): boolean {
   return error instanceof Error && error.name === "OperationFailedError";
 }
 

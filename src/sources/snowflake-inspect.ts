@@ -5,20 +5,10 @@ import { quoted as shown } from "../domain/problem-text.ts";
 import { nearest } from "../domain/suggestion.ts";
 import { AppError } from "../errors.ts";
 import type { InspectedRelation } from "./kind.ts";
+import type { ColumnLookup, ColumnRow } from "./snowflake-columns.ts";
 import { isNotThere, queryFailure } from "./snowflake-failure.ts";
 import { isIdentifier, quoted } from "./snowflake-identifier.ts";
-import type { SnowflakeSession } from "./snowflake-session.ts";
-
-const columnRows = z.array(
-  z.object({
-    schema: z.string(),
-    relation: z.string(),
-    name: z.string(),
-    type: z.string(),
-    nullable: z.string(),
-  }),
-);
-type ColumnRow = z.infer<typeof columnRows>[number];
+import { raced, type SnowflakeSession } from "./snowflake-session.ts";
 
 const nameRows = z.array(z.object({ name: z.string() }));
 
@@ -27,6 +17,7 @@ const NAMES_MAX = 500;
 
 interface Lookup {
   readonly session: SnowflakeSession;
+  readonly columns: ColumnLookup;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -75,12 +66,13 @@ function respelt(what: string, asked: string, found: string): string[] {
 async function columnsOf(
   lookup: Lookup,
   source: SourcePort,
-): Promise<{ database: string; rows: ColumnRow[] }> {
+): Promise<{ database: string; rows: readonly ColumnRow[] }> {
   // A catalogue of databases may be closed to us: try the name itself, then what Snowflake folds it to.
   const candidates = new Set([source.database, source.database.toUpperCase()]);
   for (const database of candidates) {
-    const rows = await asked(lookup, COLUMNS(database), [source.schema, source.relation]);
-    if (rows !== null) return { database, rows: columnRows.parse(rows) };
+    const { schema, relation } = source;
+    const rows = await raced(lookup.columns({ database, schema, relation }), lookup);
+    if (rows !== null) return { database, rows };
   }
   throw new AppError(
     "SOURCE_REFUSED",
@@ -161,13 +153,6 @@ async function asked(lookup: Lookup, sqlText: string, binds: string[]): Promise<
 }
 
 // Only the database's name stands in the text, validated and quoted; all else is bound.
-
-const COLUMNS = (database: string): string => `
-SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS "relation", COLUMN_NAME AS "name",
-       DATA_TYPE AS "type", IS_NULLABLE AS "nullable"
-FROM ${quoted(database)}.INFORMATION_SCHEMA.COLUMNS
-WHERE UPPER(TABLE_SCHEMA) = UPPER(?) AND UPPER(TABLE_NAME) = UPPER(?)
-ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`;
 
 const RELATIONS = (database: string): string => `
 SELECT TABLE_NAME AS "name" FROM ${quoted(database)}.INFORMATION_SCHEMA.TABLES

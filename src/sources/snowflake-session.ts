@@ -141,7 +141,7 @@ async function goodbye(connection: Connection): Promise<void> {
 }
 
 /** The promise, or SOURCE_UNAVAILABLE when it takes too long, or the signal's reason when that aborts first. */
-async function raced<T>(
+export async function raced<T>(
   promise: Promise<T>,
   limits: { timeoutMs?: number; signal?: AbortSignal | undefined },
 ): Promise<T> {

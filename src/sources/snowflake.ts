@@ -1,5 +1,6 @@
 import { componentKey } from "../domain/urn.ts";
 import type { SourceInspector, SourceKind } from "./kind.ts";
+import { type ColumnLookup, openColumnLookup } from "./snowflake-columns.ts";
 import { configuredAccount, snowflakeConfiguration } from "./snowflake-connection.ts";
 import { readSnowflakePort } from "./snowflake-descriptor.ts";
 import { snowflakeEndpoint } from "./snowflake-endpoint.ts";
@@ -26,10 +27,12 @@ export const snowflake: SourceKind = {
   place: snowflakePlace,
   open(settings, options): SourceInspector {
     let session: SnowflakeSession | null = null;
+    let columns: ColumnLookup | null = null;
     return {
       async inspect(source, { signal } = {}) {
         session ??= openSnowflakeSession(configuredAccount(settings), options);
-        return inspectSnowflake({ session, signal }, source);
+        columns ??= openColumnLookup(session);
+        return inspectSnowflake({ session, columns, signal }, source);
       },
       async stop() {
         await session?.stop();

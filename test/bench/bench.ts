@@ -11,6 +11,8 @@ export interface Bench {
 export interface BenchOptions {
   /** Few rounds: shows that the bench works; the figures mean little. */
   readonly short: boolean;
+  /** Everything to its end, also what only takes long. */
+  readonly full: boolean;
   readonly closing: Closing;
 }
 

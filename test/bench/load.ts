@@ -3,7 +3,11 @@ import { Agent, request } from "node:http";
 
 export interface Connections {
   /** Sends one POST of JSON. @returns status and body */
-  post(url: string, json: string): Promise<{ status: number; text: string }>;
+  post(
+    url: string,
+    json: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ status: number; text: string }>;
   get(url: string): Promise<{ status: number; text: string }>;
   close(): void;
 }
@@ -11,12 +15,16 @@ export interface Connections {
 /** @param most how many connections there are at most */
 export function openConnections(most: number): Connections {
   const agent = new Agent({ keepAlive: true, maxSockets: most });
-  const send = (method: string, url: string, body?: string) =>
+  const send = (method: string, url: string, body?: string, more: object = {}) =>
     new Promise<{ status: number; text: string }>((resolve, reject) => {
       const headers =
         body === undefined
           ? {}
-          : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+          : {
+              "content-type": "application/json",
+              "content-length": Buffer.byteLength(body),
+              ...more,
+            };
       const sent = request(url, { method, agent, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -32,7 +40,7 @@ export function openConnections(most: number): Connections {
       sent.end(body);
     });
   return {
-    post: (url, json) => send("POST", url, json),
+    post: (url, json, headers) => send("POST", url, json, headers),
     get: (url) => send("GET", url),
     close: () => agent.destroy(),
   };

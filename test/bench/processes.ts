@@ -18,6 +18,9 @@ export interface Measured {
   peakMb(): Promise<number>;
   /** Has a part do its work so many times. */
   work(times: number): Promise<void>;
+  /** It stands still until `go`: as if it did not run, though it is warm and loses no connection. */
+  freeze(): void;
+  go(): void;
   stop(): Promise<void>;
 }
 
@@ -91,10 +94,13 @@ function measured(child: ChildProcess, url: string): Measured {
     async work(times) {
       await ask({ times });
     },
+    freeze: () => void child.kill("SIGSTOP"),
+    go: () => void child.kill("SIGCONT"),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
       child.kill("SIGTERM");
+      child.kill("SIGCONT");
       await ended;
     },
   };

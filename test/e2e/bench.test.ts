@@ -55,6 +55,11 @@ describe("npm run bench", () => {
         "provision provisions_one_at_a_time",
         "provision provisions_32_at_once",
         "provision hasura_writes_32_at_once",
+        "commit older_20_tables_rebuilds",
+        "commit replace_20_tables_rebuilds",
+        "commit replace_20_tables_speedup",
+        "commit free_provisions",
+        "commit free_commit_alone_provisions",
         "authenticate share_of_bare_warm",
         "authenticate p50_large_to_small",
         "authenticate p99_while_committing_together",
@@ -78,14 +83,14 @@ describe("npm run bench", () => {
     expect(code).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toContain('There is no bench "nonsense".');
-    for (const name of ["rest-validate", "provision", "authenticate"])
+    for (const name of ["rest-validate", "provision", "authenticate", "commit"])
       expect(stderr).toContain(name);
   });
 
   it("--help lists the benches", async () => {
     const { code, stdout } = await bench("--help");
     expect(code).toBe(0);
-    for (const name of ["rest-validate", "provision", "authenticate"])
+    for (const name of ["rest-validate", "provision", "authenticate", "commit"])
       expect(stdout).toContain(name);
   });
 });

@@ -105,10 +105,12 @@ export async function introspect(
   const naming = await settled(pool, resolved.naming);
   const relations = wanted.flatMap((table) => relationOf(naming, table) ?? []);
   // Also with nothing to read: a source is known to work only once its database has answered.
-  const { rows } = await pool.query<Row>(DETAILS, [
-    relations.map(({ schema }) => schema),
-    relations.map(({ name }) => name),
-  ]);
+  const { rows } = await pool.query<Row>({
+    // Prepared once a connection: to plan it takes longer than to run it.
+    name: "introspect",
+    text: DETAILS,
+    values: [relations.map(({ schema }) => schema), relations.map(({ name }) => name)],
+  });
   const named = (schema: string, name: string): TableName =>
     tableNameOf(kind, partsOf(naming, { schema, name }));
   return new Map(

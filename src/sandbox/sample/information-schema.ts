@@ -81,7 +81,10 @@ SELECT current_database()::text AS "TABLE_CATALOG",
   n.nspname::text AS "TABLE_SCHEMA",
   c.relname::text AS "TABLE_NAME",
   a.attname::text AS "COLUMN_NAME",
-  row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum)::numeric(9,0) AS "ORDINAL_POSITION",
+  -- Counted for the rows that are asked for; a window would number every column there is.
+  (SELECT count(*) FROM pg_catalog.pg_attribute b
+    WHERE b.attrelid = a.attrelid AND b.attnum BETWEEN 1 AND a.attnum AND NOT b.attisdropped
+  )::numeric(9,0) AS "ORDINAL_POSITION",
   CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END AS "IS_NULLABLE",
   t.name AS "DATA_TYPE",
   CASE WHEN t.name = 'TEXT' THEN

@@ -230,6 +230,82 @@ describe("inspecting a Snowflake relation", () => {
   });
 });
 
+describe("relations that are inspected at once", () => {
+  const statements = () => requests.filter((line) => line.includes("query-request"));
+
+  it("share a statement a database, and each has its own answer", async () => {
+    const sources = open();
+    await sources.inspect(VACCINATIONS);
+    requests = [];
+    const [vaccinations, upper, lower, types, ambiguous] = await Promise.all([
+      sources.inspect(VACCINATIONS),
+      sources.inspect(port(own.name, "SALES", "ORDERS")),
+      sources.inspect(port(own.name, "SALES", "orders")),
+      sources.inspect(port(own.name, "odd schema", "TYPES")),
+      failure(sources.inspect(port(own.name, "Sales", "Orders"))),
+    ]);
+    expect(statements()).toHaveLength(2);
+    expect(vaccinations.columns).toHaveLength(8);
+    expect(upper.columns.map(({ name }) => name)).toEqual(["A"]);
+    expect(lower.columns.map(({ name }) => name)).toEqual(["B"]);
+    expect(types.path).toEqual([own.name, "Odd Schema", "types"]);
+    expect(types.columns.map(({ name }) => name)).toEqual(["B", "N", "D", "TS", "V", "lower"]);
+    expect(ambiguous.message).toContain("SALES.ORDERS, SALES.orders");
+  });
+
+  it("are told by one answer that their database is not there, and looked for in the one in capitals", async () => {
+    const sources = open();
+    const names = ["VACCINATIONS_CLEAN_VIEW", "VACCINATIONS_BY_AGE_VIEW"];
+    const relations = await Promise.all(
+      names.map((name) => sources.inspect(port("healthcare", "VACCINATIONS_0", name))),
+    );
+    expect(statements()).toHaveLength(2);
+    expect(relations.map(({ path }) => path)).toEqual(
+      names.map((name) => ["HEALTHCARE", "VACCINATIONS_0", name]),
+    );
+  });
+
+  it("are asked for one by one when Snowflake refuses the statement for all of them", async () => {
+    let refusals = 1;
+    const moody = await listen((request, response) => {
+      requests.push(`${request.method} ${request.url}`);
+      if (!request.url?.includes("query-request") || refusals-- <= 0)
+        return void standIn.handle(request, response);
+      request.resume();
+      const message = "Information schema query returned too much data.";
+      const data = { errorCode: "090030", sqlState: "57014", queryId: "q" };
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ success: false, code: "090030", message, data }));
+    });
+    const sources = open({ host: moody });
+    const [found, missing] = await Promise.all([
+      sources.inspect(VACCINATIONS),
+      failure(sources.inspect(port("HEALTHCARE", "VACCINATIONS_0", "VACCINATION_CLEAN_VIEW"))),
+    ]);
+    expect(found.columns).toHaveLength(8);
+    expect(missing.message).toContain("Did you mean VACCINATIONS_CLEAN_VIEW?");
+    // All together, each alone, and the names for the suggestion.
+    expect(statements()).toHaveLength(1 + 2 + 1);
+  });
+
+  it("fail together, without being asked for one by one, when Snowflake does not answer", async () => {
+    let isSilent = false;
+    const slow = await listen((request, response) => {
+      requests.push(`${request.method} ${request.url}`);
+      if (!isSilent) void standIn.handle(request, response);
+    });
+    const sources = open({ host: slow }, 300);
+    await sources.inspect(VACCINATIONS);
+    isSilent = true;
+    requests = [];
+    const failures = await Promise.all(
+      [VACCINATIONS, VACCINATIONS].map((wanted) => failure(sources.inspect(wanted))),
+    );
+    for (const { code } of failures) expect(code).toBe("SOURCE_UNAVAILABLE");
+    expect(statements()).toHaveLength(1);
+  });
+});
+
 describe("the session with Snowflake", () => {
   it("is one for all, opened by the first and closed on stop", async () => {
     const sources = open();

@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Db, openDb } from "../../../src/inventory/db.ts";
+import { createDatabase, type TestDatabase } from "../../support/postgres.ts";
+
+let database: TestDatabase;
+let db: Db;
+beforeAll(async () => {
+  database = await createDatabase();
+  db = openDb(database.url, { poolSize: 1 });
+});
+afterAll(async () => {
+  await db?.$disconnect();
+  await database?.drop();
+});
+
+it("prepares what is asked again on a connection, and nothing that is asked once or is long", async () => {
+  await db.$queryRawUnsafe("SELECT 1 AS once");
+  const long = `SELECT 2 AS long -- ${"x".repeat(4_000)}`;
+  for (let time = 1; time <= 3; time += 1) {
+    await db.$queryRawUnsafe("SELECT $1::int AS again", time);
+    await db.$queryRawUnsafe(long);
+  }
+  const prepared = await db.$queryRaw<{ statement: string }[]>`
+    SELECT statement FROM pg_prepared_statements ORDER BY statement`;
+  expect(prepared.map(({ statement }) => statement)).toEqual(["SELECT $1::int AS again"]);
+});
