@@ -53,7 +53,10 @@ export async function noticeChanges(db: Db, { hasuraId, url }: MirrorOf): Promis
   });
 }
 
-/** Ports that are there, and those that were told of once; what was held against them is forgotten. */
+/**
+ * Ports that are there, and those that were told of once; what was held against them is forgotten. In the order in which
+ * others lock ports, for a new row locks its port.
+ */
 async function makeDue(tx: Tx, hasuraId: string, portIds: readonly string[] | null): Promise<void> {
   await tx.$executeRaw`
     INSERT INTO port_mirror AS known (port_id, due_at)
@@ -61,6 +64,7 @@ async function makeDue(tx: Tx, hasuraId: string, portIds: readonly string[] | nu
     WHERE p.hasura_id = ${hasuraId}
       AND (${portIds === null} OR p.id = ANY(${[...(portIds ?? [])]}::uuid[]))
       AND (p.phase = 'ACTIVE' OR EXISTS (SELECT FROM port_mirror m WHERE m.port_id = p.id))
+    ORDER BY p.id
     ON CONFLICT (port_id) DO UPDATE SET due_at = now(), attempts = 0`;
 }
 
@@ -153,17 +157,16 @@ export async function noteSpellings(
   tx: Tx,
   spellings: readonly { readonly subject: string; readonly spelling: string }[],
 ): Promise<void> {
-  const rows = JSON.stringify(spellings);
+  // Only what changes is touched, and in one order: lists that name the same people neither wait for one another for
+  // nothing nor dead-lock. So a row whose subject is canonical again stays.
   await tx.$executeRaw`
-    DELETE FROM subject_spelling s USING jsonb_to_recordset(${rows}::jsonb) AS n (subject text, spelling text)
-    WHERE s.subject = n.subject AND n.spelling = n.subject`;
-  await tx.$executeRaw`
-    INSERT INTO subject_spelling AS known (subject, spelling)
-    SELECT DISTINCT ON (subject) subject, spelling
-    FROM jsonb_to_recordset(${rows}::jsonb) AS n (subject text, spelling text)
-    WHERE spelling <> subject
-    ON CONFLICT (subject) DO UPDATE SET spelling = excluded.spelling, seen_at = now()
-    WHERE known.spelling <> excluded.spelling`;
+    INSERT INTO subject_spelling (subject, spelling)
+    SELECT DISTINCT ON (n.subject) n.subject, n.spelling
+    FROM jsonb_to_recordset(${JSON.stringify(spellings)}::jsonb) AS n (subject text, spelling text)
+    LEFT JOIN subject_spelling known ON known.subject = n.subject
+    WHERE n.spelling <> coalesce(known.spelling, n.subject)
+    ORDER BY n.subject, n.spelling
+    ON CONFLICT (subject) DO UPDATE SET spelling = excluded.spelling, seen_at = now()`;
 }
 
 /**
@@ -251,9 +254,10 @@ export async function noteOutage(
     const { status, reason, message } = condition;
     await tx.$executeRaw`
       INSERT INTO condition AS known (port_id, type, status, reason, message)
-      SELECT pm.port_id, 'MIRRORED', ${status}::"ConditionStatus", ${reason}, ${message}
+      SELECT pm.port_id, 'MIRRORED'::"ConditionType", ${status}::"ConditionStatus", ${reason}, ${message}
       FROM port_mirror pm JOIN output_port p ON p.id = pm.port_id
       WHERE p.hasura_id = ${hasuraId} AND pm.due_at <= now()
+      ORDER BY p.id
       ON CONFLICT (port_id, type) DO UPDATE SET
         since = CASE WHEN known.status = excluded.status THEN known.since ELSE now() END,
         status = excluded.status, reason = excluded.reason, message = excluded.message`;
