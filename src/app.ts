@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { createAdminSignIn } from "./access/admin.ts";
-import { createBindings } from "./access/bindings.ts";
+import { createBindings, createSlowBindings } from "./access/bindings.ts";
 import { createCombinationReporter } from "./access/combinations.ts";
+import { createExplain, type ExplainAccess } from "./access/explain.ts";
 import { createIdentify } from "./access/groups.ts";
 import { createMemberships } from "./access/memberships.ts";
 import { type Snapshot, startSnapshot } from "./access/snapshot.ts";
@@ -43,6 +44,7 @@ interface Parts {
   readonly worker: Worker | undefined;
   readonly webhook: Webhook | undefined;
   readonly usage: Usage | undefined;
+  readonly explain: ExplainAccess;
 }
 
 /**
@@ -109,13 +111,20 @@ async function startParts(context: Context): Promise<Parts> {
           detail: access.usage,
           log,
         });
+  const { directory, accessDb } = context;
+  const memberships = directory === null ? undefined : createMemberships({ directory, log });
+  // One for both, so that what is explained is what the webhook beside it takes a token for.
+  const verifier = lazily(() => createTokenVerifier({ ...access, log }));
   const webhook =
     snapshot === undefined
       ? undefined
       : createWebhook({
           snapshot,
-          verify: createTokenVerifier({ ...access, log }),
-          identify: identifyBy(context, snapshot),
+          verify: verifier(),
+          identify: createIdentify(access, {
+            memberships,
+            subjectsOf: createBindings({ db: accessDb, snapshot, log }),
+          }),
           headerNames: access.headerNames,
           socketMaxAge: access.socketMaxAge,
           usage,
@@ -128,15 +137,21 @@ async function startParts(context: Context): Promise<Parts> {
   const worker = faces.has("worker")
     ? await startWorker(operations, { reconcileSchedule: config.reconcile.schedule })
     : undefined;
-  return { context, snapshot, worker, webhook, usage };
+  const { db, hasuraId } = operations;
+  const explain = createExplain({
+    ...{ db, hasuraId, groupMatch: access.groupMatch },
+    verify: (token) => verifier()(token),
+    identify: createIdentify(access, { memberships, subjectsOf: createSlowBindings(db) }),
+  });
+  return { context, snapshot, worker, webhook, usage, explain };
 }
 
-/** Who somebody is, by what the configuration says about groups. */
-function identifyBy({ accessDb: db, config, directory, log }: Context, snapshot: Snapshot) {
-  return createIdentify(config.access, {
-    memberships: directory === null ? undefined : createMemberships({ directory, log }),
-    subjectsOf: createBindings({ db, snapshot, log }),
-  });
+function lazily<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** What listens where. A process that only works listens too, for those who ask how it is. */
@@ -168,7 +183,7 @@ function answer(
   web.disable("x-powered-by");
   // No answer is kept by anybody, so none needs a digest.
   web.disable("etag");
-  if (faces.has("admin")) web.use("/graphql", refuseTwoTokens, adminHandler(context, graphiql));
+  if (faces.has("admin")) web.use("/graphql", refuseTwoTokens, adminHandler(parts, graphiql));
   if (faces.has("rest"))
     web.use(
       createRestRouter({
@@ -207,11 +222,12 @@ function answer(
 }
 
 /** Where an identity provider is set for admins, whoever asks shows its token; else this machine is enough. */
-function adminHandler({ config, operations, log }: Context, graphiql: boolean) {
-  if (config.admin === null) return createGraphqlHandler({ operations, graphiql });
+function adminHandler({ context, explain }: Parts, graphiql: boolean) {
+  const { config, operations, log } = context;
+  if (config.admin === null) return createGraphqlHandler({ operations, explain, graphiql });
   const { nameClaims } = config.access;
   const signIn = createAdminSignIn({ ...config.admin, nameClaims, log });
-  return createGraphqlHandler({ operations, graphiql, actor: createActorOf(signIn) });
+  return createGraphqlHandler({ operations, explain, graphiql, actor: createActorOf(signIn) });
 }
 
 async function listen(

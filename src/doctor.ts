@@ -95,10 +95,14 @@ async function checkDatabase(config: Config): Promise<Verdict[]> {
     const unbound = await unboundGroups(db);
     if (unbound.length === 0) return verdicts;
     const named = `${unbound.slice(0, 5).join(", ")}${unbound.length > 5 ? ", …" : ""}`;
-    const remedy = "send the access lists that name them again: groups are bound when granted";
+    const remedy =
+      "send the lists that name them again, or block them again: groups are bound then";
     return [
       ...verdicts,
-      warn(`${unbound.length} group(s) are granted and bound to nothing: ${named}`, remedy),
+      warn(
+        `${unbound.length} group(s) are granted or blocked, and bound to nothing: ${named}`,
+        remedy,
+      ),
     ];
   });
 }

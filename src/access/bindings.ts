@@ -66,6 +66,11 @@ export function createBindings({ db, snapshot, log }: BindingsOptions): Subjects
   };
 }
 
+/** What the database says now, however long it takes: for questions that are no data requests. */
+export function createSlowBindings(db: SqlRunner): SubjectsOfObjectIds {
+  return async (ids) => subjectsAmong(await loadBindings(db, ids), ids);
+}
+
 function subjectsAmong({ subjects }: Bindings, ids: readonly string[]): Subject[] {
   return ids.flatMap((id) => subjects.get(id) ?? []);
 }

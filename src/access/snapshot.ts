@@ -47,7 +47,7 @@ const CHANGED_AT_MOST = 1_000;
  * Something to decide by, and the database's time (ms since the epoch) to decide at. Good until the next pause: it is
  * changed in place.
  */
-interface AccessView {
+export interface AccessView {
   readonly access: Access;
   readonly now: number;
 }

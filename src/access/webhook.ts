@@ -3,12 +3,10 @@
  * because every data request waits for it. Hasura knows two answers, 200 and 401; whatever is not plainly allowed is 401.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AccessRefusal, decide } from "../domain/access.ts";
-import type { RequestRefusal } from "../domain/graphql-document.ts";
-import { askedRootFields, type DocumentReader } from "../domain/graphql-request.ts";
 import type { Logger } from "../observability/logger.ts";
+import { type AnyRefusal, type AuthoriseParts, authorise } from "./authorise.ts";
 import { createDocumentReader } from "./documents.ts";
-import type { Identified, Identify } from "./groups.ts";
+import type { Identify } from "./groups.ts";
 import { type HookRefusal, type HookRequest, readHookRequest } from "./hook-request.ts";
 import type { Identity } from "./identity.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -40,16 +38,7 @@ export interface WebhookOptions {
 /** Answers the request if its path is the hook's; returns whether it did. Never throws. */
 export type Webhook = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 
-type WebhookRefusal =
-  | HookRefusal
-  | RequestRefusal
-  | AccessRefusal
-  | "TOKEN_MISSING"
-  | "TOKEN_REFUSED"
-  | "TOKEN_KEYS_UNAVAILABLE"
-  | Extract<Identified, { ok: false }>["reason"]
-  | "ACCESS_UNKNOWN"
-  | "FAULT";
+type WebhookRefusal = HookRefusal | AnyRefusal | "TOKEN_MISSING" | "FAULT";
 
 /** What is answered, and what is known of who asked for what. */
 type Answer = (
@@ -59,8 +48,14 @@ type Answer = (
 
 export function createWebhook(settings: WebhookOptions): Webhook {
   const headerNames = settings.headerNames.map((name) => name.toLowerCase());
-  const options = { ...settings, headerNames, readDocument: createDocumentReader() };
-  const { log } = options;
+  const { log, snapshot, verify, identify } = settings;
+  const parts: AuthoriseParts = {
+    verify,
+    identify,
+    readDocument: createDocumentReader(),
+    viewFor: (subjects) => snapshot.current() ?? snapshot.ask(subjects),
+  };
+  const options = { ...settings, headerNames, parts };
   return async (request, response) => {
     if (pathOf(request) !== WEBHOOK_PATH) return false;
     let answer: Answer;
@@ -89,30 +84,22 @@ export function createWebhook(settings: WebhookOptions): Webhook {
 
 async function authenticate(
   request: IncomingMessage,
-  options: WebhookOptions & { readonly readDocument: DocumentReader },
+  options: WebhookOptions & {
+    readonly headerNames: readonly string[];
+    readonly parts: AuthoriseParts;
+  },
 ): Promise<Answer> {
   const read = await readHookRequest(request);
   if (!read.ok) return read;
-  const token = readToken(read.hook, options.headerNames);
+  const { hook } = read;
+  const token = readToken(hook, options.headerNames);
   if (token === null) return refuse("TOKEN_MISSING");
-  const verified = await options.verify(token);
-  if (!verified.ok) return verified;
-  const who = await options.identify(verified.claims);
-  if (!who.ok) return who;
-  const { identity } = who;
-  const { subjects } = identity;
-  const result = askedRootFields(read.hook.request, options.readDocument);
-  if (!result.ok) return { ...result, identity };
-  // Looked at last and decided by at once: what is answered is what is known now.
-  const view = options.snapshot.current() ?? (await options.snapshot.ask(subjects));
-  if (view === null) return { ok: false, reason: "ACCESS_UNKNOWN", identity };
-  const decision = decide(view.access, {
-    subjects,
-    asked: result.asked,
-    wishedRole: read.hook.header("x-hasura-role") ?? undefined,
-    now: view.now,
-  });
-  const use = portUse(view.access, result.asked.fields, decision);
+  const wishedRole = hook.header("x-hasura-role") ?? undefined;
+  const question = { who: token, request: hook.request, wishedRole };
+  const result = await authorise(question, options.parts);
+  if (!result.ok) return result;
+  const { identity, asked, view, decision, tokenExpiresAt } = result;
+  const use = portUse(view.access, asked.fields, decision);
   if (!decision.allow) {
     if (decision.ports !== undefined) options.onCombinationMissed?.(decision.ports);
     return { ok: false, reason: decision.reason, identity, use };
@@ -120,7 +107,7 @@ async function authenticate(
   const now = (options.now ?? Date.now)();
   const maxAge = socketAge(
     options.socketMaxAge ?? SOCKET_MAX_AGE_S,
-    verified.expiresAt - now,
+    tokenExpiresAt - now,
     decision.until - view.now,
   );
   const variables = {

@@ -10,6 +10,10 @@ export const OPERATION_KINDS = [
   "PAUSE",
   "ACKNOWLEDGE",
   "EXTERNAL_ROLE",
+  "GRANT",
+  "REVOKE",
+  "BLOCK",
+  "UNBLOCK",
   "COMBINE",
   "SEPARATE",
 ] as const;
@@ -32,6 +36,10 @@ export const OPERATION_DEADLINES_MS: Readonly<Record<OperationKind, number>> = {
   PAUSE: MINUTE,
   ACKNOWLEDGE: MINUTE,
   EXTERNAL_ROLE: 2 * MINUTE,
+  GRANT: 2 * MINUTE,
+  REVOKE: 2 * MINUTE,
+  BLOCK: 2 * MINUTE,
+  UNBLOCK: 2 * MINUTE,
   COMBINE: 10 * MINUTE,
   SEPARATE: 10 * MINUTE,
 };

@@ -19,6 +19,8 @@ interface SchemaTypes {
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
+    /** `YYYY-MM-DD`. */
+    Date: { Input: string; Output: string };
     JSON: { Input: unknown; Output: unknown };
   };
   Connection: { totalCount: number | (() => number | Promise<number>) };

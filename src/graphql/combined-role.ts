@@ -5,7 +5,7 @@ import type { Prisma } from "../inventory/generated/client.ts";
 import { submitCombine, submitSeparate } from "../operations/combine.ts";
 import { builder } from "./builder.ts";
 import { outcome, waitArg } from "./changes.ts";
-import { reasonText } from "./inputs.ts";
+import { reasonRule } from "./inputs.ts";
 import { OperationNode } from "./operation.ts";
 import { OutputPortNode } from "./output-port.ts";
 
@@ -116,7 +116,7 @@ const CombineInput = builder.inputType("CombineInput", {
     environment: t.string({
       description: "Their environment. Absent: the only one that each of them exists in.",
     }),
-    reason: t.string({ required: true, description: "Why.", validate: reasonText }),
+    reason: t.string({ required: true, description: "Why.", validate: reasonRule }),
   }),
 });
 
@@ -124,7 +124,7 @@ const SeparateInput = builder.inputType("SeparateInput", {
   description: "A role over several ports that is to end.",
   fields: (t) => ({
     name: t.string({ required: true, description: "The role in Hasura." }),
-    reason: t.string({ required: true, description: "Why.", validate: reasonText }),
+    reason: t.string({ required: true, description: "Why.", validate: reasonRule }),
   }),
 });
 

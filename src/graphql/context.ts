@@ -1,3 +1,4 @@
+import type { ExplainAccess } from "../access/explain.ts";
 import type { Permission } from "../domain/actor.ts";
 import type { OperationsContext } from "../operations/context.ts";
 
@@ -13,6 +14,8 @@ export interface Actor {
 export interface GraphqlContext {
   readonly operations: OperationsContext;
   readonly actor: Actor;
+  /** `null` where nobody explains: behind REST. */
+  readonly explain: ExplainAccess | null;
 }
 
 /** Whoever reaches the admin face where no identity provider is set: it is on loopback only then. */

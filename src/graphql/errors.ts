@@ -3,6 +3,7 @@ import { PothosValidationError } from "@pothos/core";
 import { GraphQLError } from "graphql";
 import type { z } from "zod";
 import { AppError, type Problem, toAppError } from "../errors.ts";
+import { isUnstorable } from "../inventory/db.ts";
 
 /**
  * The failure as one of ours. GraphQL's own complaints (syntax, validation, variables) are the sender's fault;
@@ -11,6 +12,12 @@ import { AppError, type Problem, toAppError } from "../errors.ts";
 export function appErrorOf(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof PothosValidationError) return new AppError("BAD_REQUEST", error.message);
+  if (isUnstorable(error))
+    return new AppError(
+      "BAD_REQUEST",
+      "A value that was sent cannot be held by the database: a NUL character, or a moment out of its range.",
+      { cause: error },
+    );
   if (!(error instanceof GraphQLError)) return toAppError(error);
   const { originalError } = error;
   if (originalError == null) return new AppError("BAD_REQUEST", error.message);

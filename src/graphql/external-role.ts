@@ -3,6 +3,7 @@ import { holderOfComponent, holderOfRole } from "../inventory/holders.ts";
 import { builder } from "./builder.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
 import { GrantHolder } from "./grant-holder.ts";
+import { atArg } from "./inputs.ts";
 
 const ExternalRoleNode = builder.prismaNode("ExternalRole", {
   id: { field: "id", description: "Global id, for `node`." },
@@ -38,8 +39,9 @@ const ExternalRoleNode = builder.prismaNode("ExternalRole", {
         description: "Who was given it, the newest first.",
         args: {
           state: t.arg({ type: GrantState, description: "Only those in force, or the others." }),
+          ...atArg,
         },
-        query: ({ state }) => ({ where: grantWhere({ state }), orderBy: [...grantOrder] }),
+        query: ({ state, at }) => ({ where: grantWhere({ state }, at), orderBy: [...grantOrder] }),
       },
       GrantConnection,
     ),

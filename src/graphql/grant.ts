@@ -1,10 +1,12 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
 import { AppError } from "../errors.ts";
 import type { GrantClass, Prisma } from "../inventory/generated/client.ts";
+import { inForce, standing } from "../inventory/in-force.ts";
 import { builder } from "./builder.ts";
 import { GrantHolder } from "./grant-holder.ts";
+import { atArg, subjectMatches } from "./inputs.ts";
 
-const GrantClassType = builder.enumType("GrantClass", {
+export const GrantClassType = builder.enumType("GrantClass", {
   description: "Where a grant comes from.",
   values: {
     ACL: { description: "From the access list that Witboost sends, as a whole." },
@@ -27,19 +29,29 @@ interface GrantChoice {
   readonly classes?: readonly GrantClass[] | null | undefined;
   readonly environment?: string | null | undefined;
   readonly componentId?: string | null | undefined;
+  readonly unusedSince?: Date | null | undefined;
 }
 
-/** The grants that a filter chooses, now. */
-export function grantWhere(filter: GrantChoice | null | undefined): Prisma.GrantWhereInput {
-  const { state, subject, classes, environment, componentId } = filter ?? {};
-  const now = new Date();
-  const byState: Record<typeof GrantState.$inferType, Prisma.GrantWhereInput> = {
-    LIVE: { endedAt: null, OR: [{ until: null }, { until: { gt: now } }] },
-    ENDED: { OR: [{ endedAt: { not: null } }, { until: { lte: now } }] },
-  };
+/**
+ * The grants that a filter chooses.
+ * @param at as of which moment; absent: now
+ */
+export function grantWhere(
+  filter: GrantChoice | null | undefined,
+  at?: Date | null,
+): Prisma.GrantWhereInput {
+  const { state, subject, classes, environment, componentId, unusedSince } = filter ?? {};
+  const unused: Prisma.GrantWhereInput[] =
+    unusedSince == null
+      ? []
+      : [
+          inForce(new Date()),
+          { since: { lt: unusedSince } },
+          { OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: unusedSince } }] },
+        ];
   return {
-    ...(state == null ? {} : byState[state]),
-    subject: subject ?? undefined,
+    AND: [standing(state, at), ...unused],
+    ...(subject == null ? {} : { subject: subjectMatches(subject) }),
     environment: environment == null ? undefined : environmentKey(environment),
     ...(classes == null ? {} : { class: { in: [...classes] } }),
     ...(componentId == null ? {} : { port: { componentKey: componentKey(componentId) } }),
@@ -126,10 +138,15 @@ const GrantFilter = builder.inputType("GrantFilter", {
   description: "Which grants; each member narrows them further.",
   fields: (t) => ({
     state: t.field({ type: GrantState, description: "Only those in force, or only the others." }),
-    subject: t.string({ description: "Only of this subject, `user:…` or `group:…`." }),
+    subject: t.string({ description: "Only of this subject, `user:…` or `group:…`, in any case." }),
     classes: t.field({ type: [GrantClassType], description: "Only of these classes." }),
     environment: t.string({ description: "Only of this environment." }),
-    componentId: t.id({ description: "Only of the port with this URN." }),
+    componentId: t.id({ description: "Only of the port with this URN, in any case." }),
+    unusedSince: t.field({
+      type: "DateTime",
+      description:
+        "Only those in force that were given before this moment and let nobody in since, to the minute. Means nothing unless `USAGE=subject`.",
+    }),
   }),
 });
 
@@ -140,15 +157,18 @@ builder.queryField("grants", (t) =>
       cursor: "id",
       description: "Grants, the newest first.",
       authScopes: { permission: "viewer" },
-      args: { filter: t.arg({ type: GrantFilter, description: "Which; all when absent." }) },
-      resolve: (query, _root, { filter }, { operations }) =>
+      args: {
+        filter: t.arg({ type: GrantFilter, description: "Which; all when absent." }),
+        ...atArg,
+      },
+      resolve: (query, _root, { filter, at }, { operations }) =>
         operations.db.grant.findMany({
           ...query,
-          where: grantWhere(filter),
+          where: grantWhere(filter, at),
           orderBy: [...grantOrder],
         }),
-      totalCount: (_root, { filter }, { operations }) =>
-        operations.db.grant.count({ where: grantWhere(filter) }),
+      totalCount: (_root, { filter, at }, { operations }) =>
+        operations.db.grant.count({ where: grantWhere(filter, at) }),
     },
     GrantConnection,
   ),

@@ -3,7 +3,7 @@ import { SubjectNode } from "./subject.ts";
 
 const GroupBindingNode = builder.prismaNode("GroupBinding", {
   id: { field: "id", description: "Global id, for `node`." },
-  description: "What a group's name meant in the directory when it was granted.",
+  description: "What a group's name meant in the directory when it was granted or blocked.",
   authScopes: { permission: "viewer" },
   fields: (t) => ({
     objectId: t.exposeString("objectId", {
@@ -11,7 +11,7 @@ const GroupBindingNode = builder.prismaNode("GroupBinding", {
     }),
     name: t.exposeString("name", { description: "Its name there, as it was written then." }),
     boundAt: t.expose("boundAt", { type: "DateTime", description: "Since when." }),
-    actor: t.exposeString("actor", { description: "Who granted it first." }),
+    actor: t.exposeString("actor", { description: "Who granted or blocked it first." }),
   }),
 });
 

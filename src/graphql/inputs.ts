@@ -1,5 +1,6 @@
 /** Inputs that several fields take. */
 import { z } from "zod";
+import { parseSubject } from "../domain/subject.ts";
 import { environmentKey } from "../domain/urn.ts";
 import { isTooLarge } from "../domain/yaml.ts";
 import { AppError } from "../errors.ts";
@@ -9,15 +10,20 @@ import { builder } from "./builder.ts";
 /** How long a mutation may wait for its operation's end at most, in milliseconds. */
 export const MAX_WAIT_MS = 15_000;
 
+/** Why somebody does something: whoever is concerned reads it. PostgreSQL keeps neither NUL nor half a character. */
+export const reasonRule = {
+  schema: z
+    .string()
+    .trim()
+    .min(1, "is empty")
+    .max(1_000, "is longer than 1000 characters")
+    .refine((text) => !/[\0\p{Cs}]/u.test(text), "holds a character that cannot be stored"),
+};
+
 const descriptorText = z.string().refine((text) => !isTooLarge(text), {
   error: "is larger than 1 MiB",
   params: { tooLarge: true },
 });
-
-/** Why somebody does something: whoever is concerned reads it. */
-export const reasonText = {
-  schema: z.string().trim().min(1, "is empty").max(1_000, "is longer than 1000 characters"),
-};
 
 export const DescriptorInput = builder.inputType("DescriptorInput", {
   description: "A descriptor of Witboost's.",
@@ -98,6 +104,21 @@ export const ReconcileInput = builder.inputType("ReconcileInput", {
     mode: t.field({ type: ReconcileMode, description: "Absent: as `RECONCILE_MODE` has it." }),
   }),
 });
+
+/** How a subject may be recorded that somebody names: in canonical form, or as a webhook met a name that has none. */
+export function subjectMatches(ref: string): { in: string[] } {
+  const parsed = parseSubject(ref);
+  return { in: parsed.ok && parsed.subject !== ref ? [parsed.subject, ref] : [ref] };
+}
+
+/** Argument of what can be seen as it was. */
+export const atArg = builder.args((t) => ({
+  at: t.field({
+    type: "DateTime",
+    description:
+      "As of that moment, by what is recorded today: those in force then, unless `state` says otherwise. Absent: now.",
+  }),
+}));
 
 interface PortRefInput {
   readonly componentId?: string | null | undefined;

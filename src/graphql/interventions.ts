@@ -11,7 +11,7 @@ import {
 import { builder, isUuid } from "./builder.ts";
 import { outcome, waitArg } from "./changes.ts";
 import { FindingNode } from "./finding.ts";
-import { portInput, ReconcileInput, reasonText } from "./inputs.ts";
+import { portInput, ReconcileInput, reasonRule } from "./inputs.ts";
 import { OperationNode } from "./operation.ts";
 
 const PauseInput = builder.inputType("PauseInput", {
@@ -27,7 +27,7 @@ const PauseInput = builder.inputType("PauseInput", {
     reason: t.string({
       required: true,
       description: "Why; whoever is refused reads it.",
-      validate: reasonText,
+      validate: reasonRule,
     }),
   }),
 });
@@ -36,7 +36,7 @@ const AcknowledgeInput = builder.inputType("AcknowledgeInput", {
   description: "A finding that is let be.",
   fields: (t) => ({
     id: t.globalID({ for: FindingNode, required: true, description: "Its global id." }),
-    reason: t.string({ required: true, description: "Why.", validate: reasonText }),
+    reason: t.string({ required: true, description: "Why.", validate: reasonRule }),
   }),
 });
 

@@ -1,5 +1,6 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
 import type { Prisma } from "../inventory/generated/client.ts";
+import { operationRequestSchema } from "../operations/request.ts";
 import { builder, isUuid } from "./builder.ts";
 import { OperationInfo, storedInfo } from "./info.ts";
 import { PlanType, storedPlan } from "./plan.ts";
@@ -19,6 +20,10 @@ const OperationKind = builder.enumType("OperationKind", {
     EXTERNAL_ROLE: {
       description: "A role that belongs to no output port: its root fields, who has it, its end.",
     },
+    GRANT: { description: "Gives a subject a port's role, beside what access lists give." },
+    REVOKE: { description: "Ends what an admin gave a subject on a port." },
+    BLOCK: { description: "Keeps a subject out, or everybody off a port, whatever is granted." },
+    UNBLOCK: { description: "Ends blocks." },
     COMBINE: { description: "Makes a role over several output ports." },
     SEPARATE: { description: "Ends a role over several output ports." },
   } as const,
@@ -110,6 +115,12 @@ builder.prismaObjectFields(OperationNode, (t) => ({
     select: { info: true },
     description: "What it leaves for Witboost; null when nothing.",
     resolve: ({ info }) => (info === null ? null : storedInfo.parse(info)),
+  }),
+  subject: t.string({
+    nullable: true,
+    select: { request: true },
+    description: "The one subject whose access it changes; null where there is none.",
+    resolve: ({ request }) => operationRequestSchema.parse(request).subject ?? null,
   }),
   url: t.string({
     nullable: true,

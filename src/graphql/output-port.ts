@@ -5,6 +5,7 @@ import { FindingConnection, findingOrder } from "./finding.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
 import { GrantHolder } from "./grant-holder.ts";
 import { InfoEntry, infoEntries } from "./info.ts";
+import { atArg } from "./inputs.ts";
 import { OperationConnection } from "./operation.ts";
 import {
   columnsOf,
@@ -31,7 +32,9 @@ const PortAction = builder.enumType("PortAction", {
     PROVISION: { description: "To make or change it." },
     UNPROVISION: { description: "To remove it." },
     UPDATE_ACL: { description: "To say who may read it." },
+    GRANT: { description: "To give somebody access beside that, or to end it." },
     PAUSE: { description: "To pause or protect it, or to end that." },
+    BLOCK: { description: "To keep somebody or everybody off it, or to end that." },
   } as const,
 });
 
@@ -126,8 +129,9 @@ builder.prismaObjectFields(OutputPortNode, (t) => ({
       return [
         ...(changes ? (["PROVISION"] as const) : []),
         ...(goes ? (["UNPROVISION"] as const) : []),
-        ...(phase === "ACTIVE" ? (["UPDATE_ACL"] as const) : []),
+        ...(phase === "ACTIVE" ? (["UPDATE_ACL", "GRANT"] as const) : []),
         ...(phase === "REMOVED" ? [] : (["PAUSE"] as const)),
+        "BLOCK" as const,
       ];
     },
   }),
@@ -206,8 +210,9 @@ builder.prismaObjectFields(OutputPortNode, (t) => ({
       description: "Who was given its role, the newest first.",
       args: {
         state: t.arg({ type: GrantState, description: "Only those in force, or the others." }),
+        ...atArg,
       },
-      query: ({ state }) => ({ where: grantWhere({ state }), orderBy: [...grantOrder] }),
+      query: ({ state, at }) => ({ where: grantWhere({ state }, at), orderBy: [...grantOrder] }),
     },
     GrantConnection,
   ),

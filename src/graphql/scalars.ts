@@ -14,6 +14,18 @@ builder.scalarType("DateTime", {
   },
 });
 
+const day = z.iso.date();
+
+builder.scalarType("Date", {
+  description: "A day in UTC, e.g. `2026-11-24`.",
+  serialize: (value) => value,
+  parseValue: (value) => {
+    const read = day.safeParse(value);
+    if (read.success) return read.data;
+    throw new AppError("BAD_REQUEST", "Expected a day such as 2026-11-24.");
+  },
+});
+
 builder.scalarType("JSON", {
   description:
     "Any JSON value. Only for what others define: Hasura's own objects and Witboost's info.",

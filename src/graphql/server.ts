@@ -1,6 +1,7 @@
 /** The admin face: a Yoga server over the public schema, as the plain handler that Express mounts. */
 import { maxDepthPlugin } from "@escape.tech/graphql-armor-max-depth";
 import { createYoga, type Plugin, type YogaServerInstance } from "graphql-yoga";
+import type { ExplainAccess } from "../access/explain.ts";
 import type { OperationsContext } from "../operations/context.ts";
 import { type Actor, type GraphqlContext, LOCAL_ADMIN } from "./context.ts";
 import { appErrorOf, toGraphqlError } from "./errors.ts";
@@ -19,6 +20,8 @@ export interface GraphqlDeps {
   readonly operations: OperationsContext;
   /** Whether /graphql answers a browser with GraphiQL. */
   readonly graphiql: boolean;
+  /** Absent: decisions about access are not explained. */
+  readonly explain?: ExplainAccess;
   /** Who sends the request. @default the local admin, for where no identity provider is set */
   readonly actor?: (request: Request) => Actor | Promise<Actor>;
 }
@@ -55,10 +58,10 @@ const jsonOnly: Plugin = {
 
 /** The server as a handler to mount at `/graphql`; its `fetch` answers a request without a socket. */
 export function createGraphqlHandler(deps: GraphqlDeps): GraphqlServer {
-  const { operations, graphiql, actor = () => LOCAL_ADMIN } = deps;
+  const { operations, graphiql, explain = null, actor = () => LOCAL_ADMIN } = deps;
   return createYoga<object, GraphqlContext>({
     schema,
-    context: async ({ request }) => ({ operations, actor: await actor(request) }),
+    context: async ({ request }) => ({ operations, explain, actor: await actor(request) }),
     graphqlEndpoint: "/graphql",
     graphiql,
     landingPage: false,

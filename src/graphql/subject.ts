@@ -5,6 +5,7 @@ import type { Prisma } from "../inventory/generated/client.ts";
 import { builder, literally } from "./builder.ts";
 import type { GraphqlContext } from "./context.ts";
 import { GrantConnection, GrantNode, GrantState, grantOrder, grantWhere } from "./grant.ts";
+import { atArg } from "./inputs.ts";
 
 interface SubjectShape {
   /** Canonical: `user:…` or `group:…`. */
@@ -23,7 +24,7 @@ export const SubjectNode = builder.objectRef<SubjectShape>("Subject");
 
 builder.node(SubjectNode, {
   id: { resolve: ({ ref }) => ref, description: "Global id, for `node`." },
-  description: "Somebody who was ever given access.",
+  description: "Somebody who was ever given access, blocked, or seen by a webhook.",
   loadOne: (ref, ctx) => findSubject(ctx, ref),
   fields: (t) => ({
     ref: t.exposeID("ref", { description: "`user:…` or `group:…`, in its one canonical form." }),
@@ -43,15 +44,16 @@ builder.node(SubjectNode, {
         description: "What it was given, the newest first.",
         args: {
           state: t.arg({ type: GrantState, description: "Only those in force, or the others." }),
+          ...atArg,
         },
-        resolve: (query, { ref }, { state }, { operations }) =>
+        resolve: (query, { ref }, { state, at }, { operations }) =>
           operations.db.grant.findMany({
             ...query,
-            where: grantWhere({ subject: ref, state }),
+            where: grantWhere({ subject: ref, state }, at),
             orderBy: [...grantOrder],
           }),
-        totalCount: ({ ref }, { state }, { operations }) =>
-          operations.db.grant.count({ where: grantWhere({ subject: ref, state }) }),
+        totalCount: ({ ref }, { state, at }, { operations }) =>
+          operations.db.grant.count({ where: grantWhere({ subject: ref, state }, at) }),
       },
       GrantConnection,
     ),
@@ -72,7 +74,7 @@ builder.queryField("subject", (t) =>
   t.field({
     type: SubjectNode,
     nullable: true,
-    description: "A subject by its ref; null when it was never given anything.",
+    description: "A subject by its ref; null when nothing is known of it.",
     authScopes: { permission: "viewer" },
     args: {
       ref: t.arg.id({ required: true, description: "`user:…` or `group:…`, in any case." }),
@@ -86,14 +88,15 @@ builder.queryField("subject", (t) =>
 );
 
 async function findSubject(
-  { operations }: GraphqlContext,
+  { operations: { db } }: GraphqlContext,
   ref: string,
 ): Promise<SubjectShape | null> {
-  const grant = await operations.db.grant.findFirst({
-    where: { subject: ref },
-    select: { subject: true },
-  });
-  return grant === null ? null : { ref: grant.subject };
+  const which = { where: { subject: ref }, select: { subject: true } };
+  const known =
+    (await db.grant.findFirst(which)) ??
+    (await db.accessBlock.findFirst(which)) ??
+    (await db.accessUse.findFirst(which));
+  return known === null ? null : { ref };
 }
 
 const SubjectConnection = builder.connectionObject(
@@ -120,7 +123,7 @@ function subjectWhere(
   const byRef: Prisma.GrantWhereInput[] = [];
   if (kind != null) byRef.push({ subject: { startsWith: `${kind}:` } });
   if (search != null) byRef.push({ subject: { contains: literally(search.toLowerCase()) } });
-  return { ...grantWhere({ state }), AND: byRef };
+  return { AND: [grantWhere({ state }), ...byRef] };
 }
 
 builder.queryField("subjects", (t) =>

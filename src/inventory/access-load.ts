@@ -187,23 +187,38 @@ const loadedRows = z.tuple([
   }),
 ]);
 
-/** By one statement: what it says is of one moment, without a transaction of its own. */
-const SUBJECTS_SQL = `
+/**
+ * By one statement: what it says is of one moment, without a transaction of its own.
+ * @param more ids of holders that are loaded although the subjects hold nothing of them
+ */
+const subjectsSql = (more = ""): string => `
   WITH held AS (
     SELECT DISTINCT coalesce(port_id, external_role_id) AS id FROM "grant" g
     WHERE g.hasura_id = $1 AND g.subject = ANY($2::text[]) AND g.ended_at IS NULL
       AND (g.until IS NULL OR g.until > now())
+  ), about AS (
+    SELECT id FROM held ${more}
   ), holders AS (
-    ${holdersSql("IN (SELECT id FROM held)", "AND g.subject = ANY($2::text[])")}
+    ${holdersSql("IN (SELECT id FROM about)", "AND g.subject = ANY($2::text[])")}
       c.member_ids <@ (SELECT coalesce(array_agg(id), '{}') FROM held)
   ), blocks AS (
     ${BLOCKS_SQL} AND (b.subject = ANY($2::text[])
-      OR (b.subject IS NULL AND b.port_id IN (SELECT id FROM held)))
+      OR (b.subject IS NULL AND b.port_id IN (SELECT id FROM about)))
   )
   SELECT coalesce((SELECT generation FROM access_generation WHERE id = 1), 0) AS generation,
     extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms,
     (SELECT coalesce(json_agg(holders), '[]') FROM holders) AS holders,
     (SELECT coalesce(json_agg(blocks), '[]') FROM blocks) AS blocks`;
+
+const SUBJECTS_SQL = subjectsSql();
+
+/** Beside what they hold: whatever has one of these root fields ($3), or one of these roles ($4). */
+const ABOUT_SQL = subjectsSql(`
+  UNION SELECT coalesce(n.port_id, n.external_role_id) FROM owned_name n
+    WHERE n.hasura_id = $1 AND coalesce(n.port_id, n.external_role_id) IS NOT NULL
+      AND ((n.namespace = 'ROOT_FIELD' AND n.name = ANY($3::text[]))
+        OR (n.namespace = 'ROLE' AND n.name = ANY($4::text[])))
+  UNION SELECT f.external_role_id FROM external_role_field f WHERE f.name = ANY($3::text[])`);
 
 /**
  * What decides about some subjects: the roles they hold, the combined roles that follow from these, and the blocks that
@@ -214,7 +229,27 @@ export async function loadAccessOf(
   hasuraId: string,
   subjects: readonly string[],
 ): Promise<LoadedAccess> {
-  const rows = await db.$queryRawUnsafe(SUBJECTS_SQL, hasuraId, [...subjects]);
+  return loaded(await db.$queryRawUnsafe(SUBJECTS_SQL, hasuraId, [...subjects]));
+}
+
+/**
+ * The same, with what the subjects do not hold but ask for: nothing else is decided by it, and it can be said why.
+ * @param about.fields root fields
+ * @param about.roles roles in Hasura
+ */
+export async function loadAccessAbout(
+  db: SqlRunner,
+  hasuraId: string,
+  subjects: readonly string[],
+  about: { readonly fields: readonly string[]; readonly roles: readonly string[] },
+): Promise<LoadedAccess> {
+  const { fields, roles } = about;
+  return loaded(
+    await db.$queryRawUnsafe(ABOUT_SQL, hasuraId, [...subjects], [...fields], [...roles]),
+  );
+}
+
+function loaded(rows: unknown): LoadedAccess {
   const [{ generation, ms, holders, blocks }] = loadedRows.parse(rows);
   return { facts: { generation, holders, blocks }, databaseTime: ms };
 }

@@ -1,4 +1,5 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import { z } from "zod";
 import { type Prisma, PrismaClient } from "./generated/client.ts";
 
 /** The inventory's client. Every function of this layer takes it, or a transaction of it, first. */
@@ -17,6 +18,30 @@ export function openDb(databaseUrl: string, options: { poolSize?: number } = {})
     { statementNameGenerator: nameStatements() },
   );
   return new PrismaClient({ adapter, transactionOptions: { timeout: 15_000, maxWait: 10_000 } });
+}
+
+/**
+ * What the database's clock says now, to the millisecond. Beginnings and ends of access are recorded by it, so that
+ * replicas whose clocks differ still tell one history. Read it after whatever has to be waited for.
+ */
+export async function databaseTime(db: DbOrTx): Promise<Date> {
+  const [row] = await db.$queryRaw<{ ms: number }[]>`
+    SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms`;
+  return new Date(row?.ms ?? Number.NaN);
+}
+
+/** PostgreSQL's codes for values that it can hold nowhere: a NUL in a text or in JSON, a moment beyond its calendar. */
+const UNSTORABLE = ["22021", "22P05", "22008"];
+
+const databaseFailure = z.object({
+  meta: z.object({
+    driverAdapterError: z.object({ cause: z.object({ originalCode: z.enum(UNSTORABLE) }) }),
+  }),
+});
+
+/** Whether a query failed because of a value that no database could take: whoever sent it has to send another. */
+export function isUnstorable(error: unknown): boolean {
+  return databaseFailure.safeParse(error).success;
 }
 
 /** A connection keeps as many prepared statements at most: few enough for PostgreSQL's memory. */

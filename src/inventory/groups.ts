@@ -1,6 +1,7 @@
 /**
- * Which object of the directory a group's name meant when it was granted. A binding lasts: a group that is renamed keeps
- * what it was given, and one that takes its name gets nothing. It gives way only when nobody holds a grant by it.
+ * Which object of the directory a group's name meant when it was granted or blocked. A binding lasts: a group that is
+ * renamed keeps what it was given, and one that takes its name gets nothing. It gives way only when nothing is granted
+ * and nothing blocked by it.
  */
 import type { Client } from "pg";
 import { z } from "zod";
@@ -19,21 +20,25 @@ export interface NewBinding {
   readonly name: string;
 }
 
-/** Those of the subjects that are bound and by which somebody holds a grant: they mean what they meant. */
+/** Those of the subjects that are bound and granted or blocked something: they mean what they meant. */
 export async function subjectsInUse(db: DbOrTx, subjects: readonly string[]): Promise<Set<string>> {
   const bound = await db.groupBinding.findMany({
     where: { subject: { in: [...subjects] }, endedAt: null },
     select: { subject: true },
   });
-  const granted = await db.grant.groupBy({
-    by: ["subject"],
-    where: { subject: { in: bound.map(({ subject }) => subject) }, endedAt: null },
-  });
-  return new Set(granted.map(({ subject }) => subject));
+  const among = { subject: { in: bound.map(({ subject }) => subject) }, endedAt: null };
+  const granted = await db.grant.groupBy({ by: ["subject"], where: among });
+  const blocked = await db.accessBlock.groupBy({ by: ["subject"], where: among });
+  return new Set([...granted, ...blocked].flatMap(({ subject }) => subject ?? []));
+}
+
+/** Until the end of the transaction nobody else binds a group: what is bound stays so. */
+export async function holdBindings(tx: Tx): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${BINDING_LOCK})`;
 }
 
 /**
- * Binds groups, before they are granted in the same transaction. A binding that is in use stays as it is.
+ * Binds groups, before they are granted or blocked in the same transaction. A binding that is in use stays as it is.
  * @param by who asked for it, and by which operation
  */
 export async function bindGroups(
@@ -42,7 +47,7 @@ export async function bindGroups(
   by: { readonly actor: string; readonly operationToken: string },
 ): Promise<void> {
   if (bindings.length === 0) return;
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${BINDING_LOCK})`;
+  await holdBindings(tx);
   const inUse = await subjectsInUse(
     tx,
     bindings.map(({ subject }) => subject),
@@ -57,12 +62,14 @@ export async function bindGroups(
   }
 }
 
-/** Groups that hold a grant and are bound to nothing: nobody is let in by them. */
+/** Groups that are granted or blocked something and are bound to nothing: nobody is let in or kept out by them. */
 export async function unboundGroups(db: Pick<Client, "query">): Promise<string[]> {
   const { rows } = await db.query<{ subject: string }>(
-    `SELECT DISTINCT subject FROM "grant" g
-     WHERE ended_at IS NULL AND subject LIKE 'group:%' AND NOT EXISTS (
-       SELECT 1 FROM group_binding b WHERE b.subject = g.subject AND b.ended_at IS NULL)
+    `SELECT DISTINCT subject FROM (
+       SELECT subject FROM "grant" WHERE ended_at IS NULL AND subject LIKE 'group:%'
+       UNION ALL SELECT subject FROM access_block WHERE ended_at IS NULL AND subject LIKE 'group:%') AS used
+     WHERE NOT EXISTS (
+       SELECT 1 FROM group_binding b WHERE b.subject = used.subject AND b.ended_at IS NULL)
      ORDER BY subject`,
   );
   return rows.map(({ subject }) => subject);
@@ -102,4 +109,17 @@ export async function loadBindings(
   for (const { object_id, subject } of bindings)
     subjects.set(object_id, [...(subjects.get(object_id) ?? []), subject]);
   return { generation, subjects };
+}
+
+/** Those of the groups that are bound to nothing. */
+export async function unboundAmong<Subject extends string>(
+  db: DbOrTx,
+  groups: readonly Subject[],
+): Promise<Subject[]> {
+  const rows = await db.groupBinding.findMany({
+    where: { subject: { in: [...groups] }, endedAt: null },
+    select: { subject: true },
+  });
+  const bound = new Set(rows.map(({ subject }) => subject));
+  return groups.filter((group) => !bound.has(group));
 }

@@ -3,7 +3,7 @@ import { environmentKey } from "../domain/urn.ts";
 import { AppError } from "../errors.ts";
 import type { Tx } from "../inventory/db.ts";
 import type { Operation, OperationKind, OutputPort } from "../inventory/generated/client.ts";
-import { addOperation, newestOperation } from "../inventory/operations.ts";
+import { addOperation, newestOperation, newestRunningChange } from "../inventory/operations.ts";
 import { findPort, type PortIdentity } from "../inventory/ports.ts";
 import type { OperationsContext } from "./context.ts";
 import { readPortName } from "./read-port.ts";
@@ -63,6 +63,32 @@ export async function sameRunning(
 ): Promise<Operation | null> {
   const newest = await newestOperation(tx, port.id);
   return newest?.status === "RUNNING" && newest.fingerprint === asked ? newest : null;
+}
+
+/** Whether it is live, or will be when what is on its way is done; a teardown on its way says no. */
+export async function isProvisioned(tx: Tx, port: OutputPort): Promise<boolean> {
+  const running = await newestRunningChange(tx, port.id);
+  return running === null ? port.phase === "ACTIVE" : running.kind === "PROVISION";
+}
+
+/** @param path of what names the port */
+export function notProvisioned(identity: PortIdentity, path: string): AppError {
+  const { componentId, environment } = identity;
+  return new AppError(
+    "NOT_PROVISIONED",
+    `The output port ${componentId} is not provisioned in environment ${environment}.`,
+    {
+      problems: [
+        { path, message: "names a port that is not provisioned", suggestion: "provision it first" },
+      ],
+    },
+  );
+}
+
+export function unknownPort(): AppError {
+  return new AppError("NOT_FOUND", "There is no such output port.", {
+    problems: [{ path: "componentId", message: "names no port that was ever asked for" }],
+  });
 }
 
 /** @throws AppError PORT_PAUSED, or PORT_PROTECTED for a teardown */

@@ -13,13 +13,15 @@ import {
   readOperation,
 } from "../inventory/operations.ts";
 import { lockPort, lockPorts } from "../inventory/ports.ts";
-import { identityFrom, type PortInput, recordOperation } from "./accept.ts";
+import { identityFrom, type PortInput, recordOperation, unknownPort } from "./accept.ts";
+import { isAccessChange, laterChange } from "./change-access.ts";
 import { repeatCombine, repeatSeparate } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { leaveFailed, wakeBeside } from "./port-state.ts";
 import { wake } from "./queue.ts";
 import { operationRequestSchema } from "./request.ts";
 import { submitProvision, submitUnprovision, submitUpdateAcl, submitValidation } from "./submit.ts";
+import { repeatAccessChange } from "./submit-access.ts";
 
 /**
  * Ends a running operation as FAILED with code CANCELLED, unless it is too late: then it ends by itself soon.
@@ -37,8 +39,8 @@ export async function cancelOperation(
     const operation = await readOperation(tx, token);
     if (!running.has(token)) throw cannot(`has ended: ${operation.status}`);
     if (operation.claimedAt !== null) throw cannot("is being written to Hasura");
-    const isMade = operation.accessGeneration !== null && !isCommitted(operation);
-    if (isMade) throw cannot("is made; the webhooks are following");
+    if (!isCommitted(operation) && operation.accessGeneration !== null)
+      throw cannot("is made; the webhooks are following");
     const message = `Cancelled by ${actor}.`;
     await logOperation(tx, token, "WARNING", "end", message);
     await leaveFailed(tx, operation, { code: "CANCELLED", message });
@@ -81,23 +83,34 @@ export async function retryOperation(
 }
 
 async function refuseIfSuperseded(ctx: OperationsContext, operation: Operation): Promise<void> {
-  if (operation.portId === null) return;
-  const kinds: OperationKind[] =
-    operation.kind === "UPDATE_ACL" ? ["UPDATE_ACL", "UNPROVISION"] : ["PROVISION", "UNPROVISION"];
-  const newer = await ctx.db.operation.findFirst({
-    where: { portId: operation.portId, seq: { gt: operation.seq }, kind: { in: kinds } },
-    orderBy: { seq: "desc" },
-  });
+  const newer = isAccessChange(operation.kind)
+    ? await laterChange(ctx.db, operation)
+    : await laterOfPort(ctx, operation);
   if (newer === null) return;
-  throw new AppError("SUPERSEDED", "Something newer was asked for this port since.", {
+  throw new AppError("SUPERSEDED", "Something newer was asked for since.", {
     problems: [
       {
         path: "token",
         message: "names an operation that a later one has overtaken",
-        suggestion: `see ${newer.token}`,
+        suggestion: `see ${newer}`,
       },
     ],
   });
+}
+
+async function laterOfPort(
+  ctx: OperationsContext,
+  { portId, seq, kind }: Operation,
+): Promise<string | null> {
+  if (portId === null) return null;
+  const kinds: OperationKind[] =
+    kind === "UPDATE_ACL" ? ["UPDATE_ACL", "UNPROVISION"] : ["PROVISION", "UNPROVISION"];
+  const newer = await ctx.db.operation.findFirst({
+    where: { portId, seq: { gt: seq }, kind: { in: kinds } },
+    select: { token: true },
+    orderBy: { seq: "desc" },
+  });
+  return newer?.token ?? null;
 }
 
 async function repeat(
@@ -131,6 +144,8 @@ async function repeat(
     return submitUnprovision(ctx, { ...port, removeData }, actor);
   if (operation.kind === "UPDATE_ACL")
     return submitUpdateAcl(ctx, { ...port, refs: request.subjects ?? [] }, actor);
+  if (isAccessChange(operation.kind))
+    return repeatAccessChange(ctx, operation.kind, { ...request, ...port }, actor);
   throw new AppError("BAD_REQUEST", "Operations of this kind are not repeated.", {
     problems: [{ path: "token", message: `names an operation of kind ${operation.kind}` }],
   });
@@ -200,10 +215,7 @@ export async function pauseOutputPort(
   const token = randomUUID();
   await ctx.db.$transaction(async (tx) => {
     const port = await lockPort(tx, identity);
-    if (port === null)
-      throw new AppError("NOT_FOUND", "There is no such output port.", {
-        problems: [{ path: "componentId", message: "names no port that was ever asked for" }],
-      });
+    if (port === null) throw unknownPort();
     const at = new Date();
     const data: Prisma.OutputPortUpdateInput = {
       ...(paused === undefined

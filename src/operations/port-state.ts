@@ -80,7 +80,21 @@ export async function leaveFailed(
   await bumpGeneration(tx, { holders: [port.id] });
 }
 
-/** Wakes what waited for operations of these ports without waiting for Hasura itself: access lists. */
+/**
+ * Whether access to the port has to wait for a change of it that was asked for before. A change of a live port is no
+ * reason: its role stays the same.
+ * @param before running operations that were accepted earlier
+ */
+export function isOnItsWay(
+  { phase }: Pick<OutputPort, "phase">,
+  before: readonly Pick<Operation, "kind">[],
+): boolean {
+  return before.some(
+    ({ kind }) => kind === "UNPROVISION" || (kind === "PROVISION" && phase !== "ACTIVE"),
+  );
+}
+
+/** Wakes what waited for operations of these ports without waiting for Hasura itself: access lists and grants. */
 export async function wakeBeside(tx: DbOrTx, portIds: readonly string[]): Promise<void> {
   for (const token of await runningBeside(tx, portIds)) await wake(tx, { task: "beside", token });
 }

@@ -38,10 +38,16 @@ export const operationRequestSchema = z.object({
   warnings: z.array(problemSchema).default([]),
   /** What a reconcile does with the differences it finds. */
   mode: z.enum(["report", "repair"]).optional(),
+  /** Whose access an admin changes, in canonical form; absent: everybody's. */
+  subject: z.string().optional(),
+  /** Until when it is given or blocked; absent: it does not end by itself. */
+  until: z.iso.datetime().optional(),
+  /** The one block that is to end; absent: all on that target. */
+  blockId: z.uuid().optional(),
   /** The role over several ports, and these. */
   combinedRoleId: z.uuid().optional(),
   portIds: z.array(z.uuid()).optional(),
-  /** Why a port is paused or protected, a finding is let be, or ports are combined or separated. */
+  /** Why somebody does it. */
   reason: z.string().optional(),
   externalRole: externalRoleChangeSchema.optional(),
   /** The operation that this one repeats. */

@@ -12,10 +12,12 @@ import type { OutputPort } from "../inventory/generated/client.ts";
 import { endAllGrants } from "../inventory/grants.ts";
 import { noteSpellings } from "../inventory/mirror.ts";
 import { endOperation, newestRunningChange } from "../inventory/operations.ts";
-import { lockPort, type PortIdentity } from "../inventory/ports.ts";
+import { lockPort } from "../inventory/ports.ts";
 import {
   identityFrom,
   identityOf,
+  isProvisioned,
+  notProvisioned,
   type PortInput,
   recordOperation,
   refuseIfHeld,
@@ -162,23 +164,4 @@ function storable(text: string): string {
 /** Nothing of the port is left, and nothing is on its way. */
 async function isGone(tx: Tx, port: OutputPort): Promise<boolean> {
   return port.phase === "REMOVED" && (await newestRunningChange(tx, port.id)) === null;
-}
-
-/** It is live, or will be when what is on its way is done; a teardown on its way says no. */
-async function isProvisioned(tx: Tx, port: OutputPort): Promise<boolean> {
-  const running = await newestRunningChange(tx, port.id);
-  return running === null ? port.phase === "ACTIVE" : running.kind === "PROVISION";
-}
-
-function notProvisioned(identity: PortIdentity, path: string): AppError {
-  const { componentId, environment } = identity;
-  return new AppError(
-    "NOT_PROVISIONED",
-    `The output port ${componentId} is not provisioned in environment ${environment}.`,
-    {
-      problems: [
-        { path, message: "names a port that is not provisioned", suggestion: "provision it first" },
-      ],
-    },
-  );
 }

@@ -15,7 +15,7 @@ import { lockPort, setCondition } from "../inventory/ports.ts";
 import type { OperationsContext } from "./context.ts";
 import { lookUpGroups } from "./look-up-groups.ts";
 import { wakeMirror } from "./mirror.ts";
-import { wakeBeside } from "./port-state.ts";
+import { isOnItsWay, wakeBeside } from "./port-state.ts";
 import { operationRequestSchema } from "./request.ts";
 
 export async function updateAcl(ctx: OperationsContext, operation: Operation): Promise<void> {
@@ -65,9 +65,7 @@ async function replaceGrants(
     if (await tornDownAfter(tx, operation))
       throw new AppError("NOT_PROVISIONED", "The output port was unprovisioned meanwhile.");
     const before = await runningBefore(tx, operation);
-    // A change of a live port is no reason to wait: its role stays the same.
-    const blocking = before.filter(({ kind }) => kind !== "PROVISION" || live.phase !== "ACTIVE");
-    if (blocking.length > 0) return null;
+    if (before.some(({ kind }) => kind === "UPDATE_ACL") || isOnItsWay(live, before)) return null;
     if (live.phase !== "ACTIVE")
       throw new AppError("NOT_PROVISIONED", "The output port is not provisioned.");
     const { subjects = [] } = operationRequestSchema.parse(operation.request);

@@ -3,6 +3,7 @@ import type { Operation } from "../inventory/generated/client.ts";
 import { removeWrites } from "../inventory/hasuras.ts";
 import { removeEndedOperations } from "../inventory/operations.ts";
 import { carryOut } from "./carry-out.ts";
+import { changeAccess } from "./change-access.ts";
 import { commitWaiting } from "./committer.ts";
 import type { OperationsContext } from "./context.ts";
 import { enforceExternalRole } from "./external-roles.ts";
@@ -27,7 +28,15 @@ async function clean(ctx: OperationsContext): Promise<void> {
 /** Kinds that wait for no committer. */
 const BESIDE: Partial<
   Record<Operation["kind"], (ctx: OperationsContext, operation: Operation) => Promise<void>>
-> = { UPDATE_ACL: updateAcl, VALIDATE: validate, EXTERNAL_ROLE: enforceExternalRole };
+> = {
+  UPDATE_ACL: updateAcl,
+  VALIDATE: validate,
+  EXTERNAL_ROLE: enforceExternalRole,
+  GRANT: changeAccess,
+  REVOKE: changeAccess,
+  BLOCK: changeAccess,
+  UNBLOCK: changeAccess,
+};
 
 /**
  * Does what the wake-up is for; finding nothing to do is fine.

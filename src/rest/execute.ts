@@ -17,7 +17,7 @@ export type Run = <Result, Variables extends Record<string, unknown>>(
 /** @param actor who sends what comes in by these routes */
 export function createRun(operations: GraphqlContext["operations"], actor: Actor): Run {
   return async (document, variableValues) => {
-    const contextValue: GraphqlContext = { operations, actor };
+    const contextValue: GraphqlContext = { operations, actor, explain: null };
     const { data, errors = [] } = await execute({ schema, document, variableValues, contextValue });
     const [error] = errors;
     if (error !== undefined) throw appErrorOf(error);

@@ -85,6 +85,37 @@ describe("the admin face with an identity provider", () => {
     });
   });
 
+  it("lets a viewer have a subject's access explained, and only an operator show somebody's token", async () => {
+    const query = `query ($input: ExplainAccessInput!) { explainAccess(input: $input) { reason identity { userId } } }`;
+    const viewer = `Bearer ${await admin("viewer")}`;
+    const subject = await ask(query, viewer, { input: { subject: "user:ann" } });
+    expect(subject.data).toEqual({
+      explainAccess: { reason: "NO_GRANT", identity: { userId: "user:ann" } },
+    });
+    const input = { token: await token("user=ann@example.com") };
+    expect(codeOf(await ask(query, viewer, { input }))).toBe("FORBIDDEN");
+    const operator = `Bearer ${await admin("operator")}`;
+    expect((await ask(query, operator, { input })).data).toEqual({
+      explainAccess: { reason: "NO_GRANT", identity: { userId: "user:ann_example.com" } },
+    });
+    // An admin's own token is no consumer's.
+    const own = { token: await admin("operator") };
+    expect((await ask(query, operator, { input: own })).data).toEqual({
+      explainAccess: { reason: "TOKEN_REFUSED", identity: null },
+    });
+  });
+
+  it("lets only an operator change access", async () => {
+    const viewer = `Bearer ${await admin("viewer")}`;
+    for (const field of [
+      'grantAccess(input: { componentId: "x", subject: "user:a", reason: "x" })',
+      'revokeAccess(input: { componentId: "x", subject: "user:a", reason: "x" })',
+      'block(input: { subject: "user:a", reason: "x" })',
+      'unblock(input: { subject: "user:a", reason: "x" })',
+    ])
+      expect(codeOf(await ask(`mutation { ${field} { token } }`, viewer))).toBe("FORBIDDEN");
+  });
+
   it("refuses a token that is not an admin's, and says why", async () => {
     const refusal = async (authorization: string) => {
       const { errors, data } = await ask(ME, authorization);

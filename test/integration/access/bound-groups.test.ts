@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type App, startApp } from "../../../src/app.ts";
 import { readConfig } from "../../../src/config.ts";
+import { bumpGeneration } from "../../../src/inventory/access.ts";
+import { openDb } from "../../../src/inventory/db.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { type EntraStandIn, startEntraStandIn } from "../../../src/sandbox/entra.ts";
 import { sandboxEnvironment } from "../../../src/sandbox/environment.ts";
@@ -27,7 +29,7 @@ beforeAll(async () => {
   const config = readConfig({
     ...sandboxEnvironment(sandbox),
     PORT: "0",
-    OPERATION_WAIT_MS: "5000",
+    OPERATION_WAIT_MS: "15000",
     JWKS_URL: issuer.jwksUrl,
     JWT_AUDIENCE: AUDIENCE,
     JWT_ISSUER: ISSUER,
@@ -82,6 +84,21 @@ async function planned(refs: readonly string[]): Promise<string[]> {
     variables: { input: { acl } },
   })) as unknown as { errors?: { extensions: { problems: { path: string }[] } }[] };
   return errors.flatMap(({ extensions }) => extensions.problems.map(({ path }) => path));
+}
+
+interface Changed {
+  readonly status: string;
+  readonly code: string | null;
+  readonly problems: { path: string; message: string }[];
+}
+
+/** What an admin's mutation came to. */
+async function change(field: string, input: object): Promise<Changed> {
+  const type = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`;
+  const query = `mutation ($input: ${type}!) { done: ${field}(input: $input, wait: 15000) { status code problems { path message } } }`;
+  const answer = await post("/graphql", { query, variables: { input: { ...input, reason: "x" } } });
+  const { data } = answer as unknown as { data: { done: Changed } };
+  return data.done;
 }
 
 /** What the webhook answers: the role's first letters, or why not. */
@@ -153,6 +170,87 @@ describe("a group of an access list", () => {
       status: "COMPLETED",
     });
     expect(entra.stats().graph).toBe(before);
+  });
+});
+
+describe("a group that an admin blocks or grants to", () => {
+  it("is looked up before, and one that is none or several fails by `subject`", async () => {
+    await updateAcl("user:ann_example.com");
+    const leavers = entra.addGroup("Leavers");
+    for (let twin = 0; twin < 2; twin += 1) entra.addGroup("Doubles");
+    const failed = { status: "FAILED", code: "INVALID_REFS", problems: [{ path: "subject" }] };
+    expect(await change("block", { subject: "group:Doubles" })).toMatchObject(failed);
+    expect(await change("block", { subject: "group:unknown" })).toMatchObject(failed);
+    const given = { componentId: COMPONENT, subject: "group:unknown" };
+    expect(await change("grantAccess", given)).toMatchObject(failed);
+    expect(await reads({ groups: [leavers] })).toBe("allowed");
+    expect(await change("block", { subject: "group:leavers" })).toMatchObject({
+      status: "COMPLETED",
+    });
+    expect(await reads({ groups: [leavers] })).toBe("BLOCKED");
+    expect(await reads({})).toBe("allowed");
+  });
+
+  it("stays blocked under its object id: nobody frees its members by taking its name", async () => {
+    await updateAcl("user:ann_example.com");
+    const former = entra.addGroup("Contractors");
+    await change("block", { subject: "group:contractors" });
+    entra.renameGroup(former, "Ended contractors");
+    const latter = entra.addGroup("Contractors");
+    expect(
+      await change("grantAccess", { componentId: COMPONENT, subject: "group:contractors" }),
+    ).toMatchObject({ status: "COMPLETED" });
+    expect(await reads({ groups: [former] })).toBe("BLOCKED");
+    expect(await reads({ groups: [latter] })).toBe("allowed");
+    expect(await reads({ groups: [latter], unique_name: "eve@example.com" })).toBe("NO_GRANT");
+    await change("unblock", { subject: "group:contractors" });
+    expect(await reads({ groups: [former], unique_name: "eve@example.com" })).toBe("allowed");
+    await change("revokeAccess", { componentId: COMPONENT, subject: "group:contractors" });
+  });
+
+  it("counts in an explanation as it does for the webhook: by its binding, or not at all", async () => {
+    const surgeons = entra.addGroup("Surgeons");
+    await updateAcl("group:surgeons");
+    const explained = async (input: object) => {
+      const query = `query ($input: ExplainAccessInput!) { explainAccess(input: $input) {
+        allowed reason identity { subjects unboundGroups } } }`;
+      const answer = await post("/graphql", { query, variables: { input } });
+      return (answer as unknown as { data: { explainAccess: object } }).data.explainAccess;
+    };
+    const token = await issuer.sign({ unique_name: "eve@example.com", groups: [surgeons] });
+    expect(await explained({ token })).toMatchObject({
+      allowed: true,
+      identity: { subjects: ["user:eve_example.com", "group:surgeons"], unboundGroups: [] },
+    });
+    // Given before groups were bound.
+    const db = openDb(sandbox.databaseUrl, { poolSize: 1 });
+    await db.groupBinding.deleteMany({ where: { subject: "group:surgeons" } });
+    await db.$transaction((tx) => bumpGeneration(tx, { groups: true }));
+    await db.$disconnect();
+    const groups = ["group:surgeons"];
+    expect(await explained({ subject: "user:eve_example.com", groups })).toEqual({
+      ...{ allowed: false, reason: "NO_GRANT" },
+      identity: { subjects: ["user:eve_example.com"], unboundGroups: groups },
+    });
+    await expect
+      .poll(() => reads({ unique_name: "eve@example.com", groups: [surgeons] }))
+      .toBe("NO_GRANT");
+    expect(await explained({ token })).toMatchObject({ allowed: false, reason: "NO_GRANT" });
+  });
+
+  it("waits for a directory that is away; what is bound already does not", async () => {
+    const night = entra.addGroup("Night shift");
+    entra.fault(2, (response) => response.writeHead(503, { "retry-after": "1" }).end());
+    const given = { componentId: COMPONENT, subject: "group:night shift" };
+    expect(await change("grantAccess", given)).toMatchObject({ status: "COMPLETED" });
+    expect(await reads({ groups: [night], unique_name: "eve@example.com" })).toBe("allowed");
+    entra.fault(100, (response) => response.destroy());
+    expect(await change("block", { subject: "group:night shift" })).toMatchObject({
+      status: "COMPLETED",
+    });
+    expect(await reads({ groups: [night], unique_name: "eve@example.com" })).toBe("BLOCKED");
+    await change("unblock", { subject: "group:night shift" });
+    await change("revokeAccess", given);
   });
 });
 

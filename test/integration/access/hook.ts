@@ -1,9 +1,13 @@
 /** A webhook as it runs: snapshot, verifier and handler behind a real HTTP server; and what Hasura sends to it. */
 import { createServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
-import { createIdentify } from "../../../src/access/groups.ts";
+import {
+  createIdentify,
+  type Identify,
+  type IdentifySettings,
+} from "../../../src/access/groups.ts";
 import { type Snapshot, startSnapshot } from "../../../src/access/snapshot.ts";
-import { createTokenVerifier } from "../../../src/access/verify.ts";
+import { createTokenVerifier, type VerifyToken } from "../../../src/access/verify.ts";
 import { createWebhook, type WebhookOptions } from "../../../src/access/webhook.ts";
 import type { SqlRunner } from "../../../src/inventory/access.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
@@ -25,12 +29,23 @@ export interface TestHook {
   stop(): Promise<void>;
 }
 
+export function testVerifier({ jwksUrl }: TestIssuer): VerifyToken {
+  const expected = { audiences: [AUDIENCE], issuers: [ISSUER], algorithms: ["RS256"] };
+  return createTokenVerifier({ jwksUrl, ...expected });
+}
+
+export function testIdentify(users: IdentifySettings["users"] = new Map()): Identify {
+  return createIdentify({ nameClaims: ["unique_name"], users, groupMatch: "claim" });
+}
+
 export async function startHook(options: {
   readonly issuer: TestIssuer;
   readonly db: SqlRunner;
   readonly databaseUrl: string;
   readonly maxStalenessMs?: number;
   readonly headerNames?: readonly string[];
+  /** Subjects of users that are set by hand. */
+  readonly users?: IdentifySettings["users"];
   /** More of the webhook's own. */
   readonly more?: Pick<WebhookOptions, "usage" | "onCombinationMissed" | "socketMaxAge">;
 }): Promise<TestHook> {
@@ -43,18 +58,9 @@ export async function startHook(options: {
   const log = createLogger({ level: "debug" }, destination);
   const { issuer, db, databaseUrl, maxStalenessMs = 5_000 } = options;
   const snapshot = startSnapshot({ db, databaseUrl, hasuraId: HASURA, maxStalenessMs, log });
-  const verify = createTokenVerifier({
-    jwksUrl: issuer.jwksUrl,
-    audiences: [AUDIENCE],
-    issuers: [ISSUER],
-    algorithms: ["RS256"],
-  });
+  const verify = testVerifier(issuer);
   const headerNames = options.headerNames ?? ["Authorization"];
-  const identify = createIdentify({
-    nameClaims: ["unique_name"],
-    users: new Map(),
-    groupMatch: "claim",
-  });
+  const identify = testIdentify(options.users);
   const webhook = createWebhook({ snapshot, verify, identify, headerNames, log, ...options.more });
   const server = createServer(async (request, response) => {
     if (!(await webhook(request, response))) response.writeHead(404).end();

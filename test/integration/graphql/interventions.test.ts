@@ -118,7 +118,7 @@ describe("an admin's mutations", () => {
       { id: componentId },
     );
     expect(port.data?.outputPort).toEqual({
-      viewerCan: ["UPDATE_ACL", "PAUSE"],
+      viewerCan: ["UPDATE_ACL", "GRANT", "PAUSE", "BLOCK"],
       paused: { by: "admin:local", reason: "incident 7" },
       protected: { reason: "incident 7" },
     });

@@ -19,6 +19,8 @@ export interface Inventory {
   readonly operations: OperationsContext;
   /** SQL statements since the last call. */
   statements(): string[];
+  /** How the database carries out each query of those. */
+  plans(): Promise<string[]>;
   /** Asks the public schema; throws when it answers errors. */
   ask(query: string, variables?: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** The errors it answers, as they would be sent. */
@@ -37,8 +39,8 @@ export async function startInventory(): Promise<Inventory> {
   const log = [{ emit: "event" as const, level: "query" as const }];
   const adapter = new PrismaPg({ connectionString: database.url, max: 4 });
   const recording = new PrismaClient({ adapter, log });
-  let statements: string[] = [];
-  recording.$on("query", ({ query }) => statements.push(query));
+  let statements: { query: string; params: string }[] = [];
+  recording.$on("query", (statement) => statements.push(statement));
   const db = recording as unknown as Db;
   await db.hasura.create({ data: { id: HASURA, url: "http://127.0.0.1:1" } });
   // What reading needs; whoever would submit from here fails at once.
@@ -52,7 +54,12 @@ export async function startInventory(): Promise<Inventory> {
     const document = parse(query);
     const faults = validate(schema, document);
     if (faults.length > 0) throw faults[0];
-    return execute({ schema, document, variableValues, contextValue: { operations, actor } });
+    return execute({
+      schema,
+      document,
+      variableValues,
+      contextValue: { operations, actor, explain: null },
+    });
   };
   return {
     db,
@@ -60,7 +67,18 @@ export async function startInventory(): Promise<Inventory> {
     statements() {
       const seen = statements;
       statements = [];
-      return seen;
+      return seen.map(({ query }) => query);
+    },
+    async plans() {
+      const queries = statements.filter(({ query }) => /^\s*(SELECT|WITH)/i.test(query));
+      const plans: string[] = [];
+      for (const { query, params } of queries) {
+        const values = JSON.parse(params) as unknown[];
+        const rows = await db.$queryRawUnsafe(`EXPLAIN ${query}`, ...values.map(bound));
+        plans.push(JSON.stringify(rows));
+      }
+      statements = [];
+      return plans;
     },
     async ask(query, variables) {
       const { data, errors } = await answer(query, variables);
@@ -76,6 +94,12 @@ export async function startInventory(): Promise<Inventory> {
       await database.drop();
     },
   };
+}
+
+/** A value as it was bound: the log writes moments as text. */
+function bound(value: unknown): unknown {
+  const isMoment = typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
+  return isMoment ? new Date(value) : value;
 }
 
 let tokens = 0;

@@ -61,7 +61,7 @@ describe("an output port", () => {
       rootFields: ["alpha_select", "alpha_by_pk", "alpha_agg"],
       columns: ["A"],
       url: "https://plane.example.com/ui/ports/development/urn%3Admb%3Acmp%3AHealthcare%3Avaccinations%3A0%3Aalpha",
-      viewerCan: ["PROVISION", "UNPROVISION", "UPDATE_ACL", "PAUSE"],
+      viewerCan: ["PROVISION", "UNPROVISION", "UPDATE_ACL", "GRANT", "PAUSE", "BLOCK"],
       acceptedRevision: 1,
       appliedRevision: 1,
       dataProduct: {
@@ -144,7 +144,7 @@ describe("an output port", () => {
       rootFields: [],
       columns: [],
       source: null,
-      viewerCan: ["PROVISION"],
+      viewerCan: ["PROVISION", "BLOCK"],
     });
   });
 });
@@ -403,5 +403,36 @@ describe("a cursor that was not given out", () => {
       const [error] = await inventory.refused(query, { after });
       expect(error?.extensions.code, after).toBe("BAD_REQUEST");
     }
+  });
+});
+
+describe("a value that no database can hold", () => {
+  it.each([
+    "grants(filter: {subject: $text}) { totalCount }",
+    "grants(filter: {componentId: $id}) { totalCount }",
+    "blocks(filter: {environment: $text}) { totalCount }",
+    "operations(filter: {actor: $text}) { totalCount }",
+    "outputPorts(filter: {search: $text}) { totalCount }",
+    "outputPort(componentId: $id) { id }",
+    "usage(filter: {subject: $text}) { allowed }",
+    "refusals(filter: {subject: $text}) { totalCount }",
+    "externalRole(role: $text) { id }",
+  ])("is the sender's fault: a NUL in %s", async (field) => {
+    const type = field.includes("$id") ? "$id: ID!" : "$text: String!";
+    const nul = "user:a\0b";
+    const [error] = await inventory.refused(`query (${type}) { ${field} }`, { id: nul, text: nul });
+    expect(error?.extensions.code).toBe("BAD_REQUEST");
+    expect(error?.message).toContain("cannot be held by the database");
+  });
+
+  it.each([
+    "grants(at: $at) { totalCount }",
+    "blocks(at: $at) { totalCount }",
+    "operations(filter: {startedFrom: $at}) { totalCount }",
+  ])("is the sender's fault: the year 0 in %s", async (field) => {
+    const at = "0000-01-01T00:00:00Z";
+    const [error] = await inventory.refused(`query ($at: DateTime!) { ${field} }`, { at });
+    expect(error?.extensions.code).toBe("BAD_REQUEST");
+    expect(error?.message).toContain("cannot be held by the database");
   });
 });

@@ -8,6 +8,7 @@ const HAND_WRITTEN_INDEXES = [
   "grant_external_live_key",
   "grant_external_idx",
   "access_use_key",
+  "access_use_refused_idx",
   "source_live_key",
   "operation_running_idx",
   "operation_ended_idx",

@@ -1,5 +1,4 @@
 /** The service as it runs, met by what an older adapter sends to it, and by data consumers. */
-
 import { expect, vi } from "vitest";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { type RoleMapperShape, roleMapperDifferences } from "../../contract/role-mapper.ts";
@@ -28,7 +27,8 @@ export async function startRoleMapperDoor(
 ): Promise<RoleMapperDoor> {
   const lines: string[] = [];
   const log = createLogger({ level: "debug" }, { write: (line) => void lines.push(line) });
-  const door = await startFrontDoor({ ROLE_MAPPER_TOKEN: TOKEN, ...settings }, log);
+  const patient = { OPERATION_WAIT_MS: "15000" };
+  const door = await startFrontDoor({ ROLE_MAPPER_TOKEN: TOKEN, ...patient, ...settings }, log);
   await vi.waitUntil(async () => (await door.get("/v1/health")).text === "Alive", 10_000);
   const authorization = `Bearer ${TOKEN}`;
   const put: RoleMapperDoor["put"] = (path, body, headers) =>
