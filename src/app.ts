@@ -19,7 +19,7 @@ import { createGraphqlHandler } from "./graphql/server.ts";
 import { createActorOf, refuseTwoTokens } from "./graphql/sign-in.ts";
 import { createHealth, type Health, whyWebhookWaits } from "./health.ts";
 import type { Logger } from "./observability/logger.ts";
-import { combineOnDemand } from "./operations/combine.ts";
+import { combineOnDemand } from "./operations/submit-combine.ts";
 import { createDocsRouter } from "./rest/docs.ts";
 import { unknownRoute } from "./rest/problem.ts";
 import { createRoleMapperRouter } from "./rest/role-mapper.ts";

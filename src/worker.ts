@@ -1,9 +1,9 @@
 /** The face that carries operations out: takes wake-ups, and sweeps for what was never woken. */
 import { forgetMirror } from "./inventory/mirror.ts";
-import { keepCombinedRoles } from "./operations/combine.ts";
 import type { OperationsContext } from "./operations/context.ts";
 import { wakeMirror } from "./operations/mirror.ts";
 import { OPERATION_SWEEP_MS, startQueue, sweep } from "./operations/queue.ts";
+import { keepCombinedRoles } from "./operations/submit-combine.ts";
 import { handleWakeUp } from "./operations/work.ts";
 
 export interface Worker {
@@ -16,6 +16,7 @@ export async function startWorker(
   ctx: OperationsContext,
   options: { reconcileSchedule: string | null },
 ): Promise<Worker> {
+  if (ctx.roleMapper === null) await forgetMirror(ctx.db, ctx.hasuraId);
   const stopping = new AbortController();
   const runner = await startQueue({
     databaseUrl: ctx.databaseUrl,
@@ -30,7 +31,6 @@ export async function startWorker(
       wakeMirror(ctx, ctx.db),
     ]).catch((err: unknown) => ctx.log.warn({ err }, "the sweep failed"));
   };
-  if (ctx.roleMapper === null) await forgetMirror(ctx.db, ctx.hasuraId);
   // At start too: what a dead process left is taken up at once.
   sweepNow();
   const timer = setInterval(sweepNow, OPERATION_SWEEP_MS);

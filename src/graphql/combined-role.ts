@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { environmentKey } from "../domain/urn.ts";
 import type { Prisma } from "../inventory/generated/client.ts";
-import { submitCombine, submitSeparate } from "../operations/combine.ts";
+import { submitCombine, submitSeparate } from "../operations/submit-combine.ts";
 import { builder } from "./builder.ts";
 import { outcome, waitArg } from "./changes.ts";
 import { reasonRule } from "./inputs.ts";

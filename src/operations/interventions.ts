@@ -15,13 +15,13 @@ import {
 import { lockPort, lockPorts } from "../inventory/ports.ts";
 import { identityFrom, type PortInput, recordOperation, unknownPort } from "./accept.ts";
 import { isAccessChange, laterChange } from "./change-access.ts";
-import { repeatCombine, repeatSeparate } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { leaveFailed, wakeBeside } from "./port-state.ts";
 import { wake } from "./queue.ts";
 import { operationRequestSchema } from "./request.ts";
 import { submitProvision, submitUnprovision, submitUpdateAcl, submitValidation } from "./submit.ts";
 import { repeatAccessChange } from "./submit-access.ts";
+import { repeatCombine, repeatSeparate } from "./submit-combine.ts";
 
 /**
  * Ends a running operation as FAILED with code CANCELLED, unless it is too late: then it ends by itself soon.

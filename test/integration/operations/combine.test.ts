@@ -1,14 +1,14 @@
 /** Roles over several ports: what is refused, and what becomes of them when something goes wrong. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { OperationsContext } from "../../../src/operations/context.ts";
+import { cancelOperation, retryOperation } from "../../../src/operations/interventions.ts";
+import { submitUnprovision } from "../../../src/operations/submit.ts";
 import {
   combineOnDemand,
   keepCombinedRoles,
   submitCombine,
   submitSeparate,
-} from "../../../src/operations/combine.ts";
-import type { OperationsContext } from "../../../src/operations/context.ts";
-import { cancelOperation, retryOperation } from "../../../src/operations/interventions.ts";
-import { submitUnprovision } from "../../../src/operations/submit.ts";
+} from "../../../src/operations/submit-combine.ts";
 import { startWorker, type Worker } from "../../../src/worker.ts";
 import { type ManyPorts, manyPorts } from "../../support/many-ports.ts";
 import { type Plane, startPlane } from "../../support/plane.ts";
