@@ -17,11 +17,12 @@ import { type Address, isLoopback } from "./config-checks.ts";
 import { type Context, createContext } from "./context.ts";
 import { createGraphqlHandler } from "./graphql/server.ts";
 import { createActorOf, refuseTwoTokens } from "./graphql/sign-in.ts";
-import { createHealth, type Health } from "./health.ts";
+import { createHealth, type Health, whyWebhookWaits } from "./health.ts";
 import type { Logger } from "./observability/logger.ts";
 import { combineOnDemand } from "./operations/submit-combine.ts";
 import { createDocsRouter } from "./rest/docs.ts";
 import { unknownRoute } from "./rest/problem.ts";
+import { createRoleMapperRouter } from "./rest/role-mapper.ts";
 import { createRestRouter } from "./rest/witboost.ts";
 import type { Face } from "./settings.ts";
 import { startWorker, type Worker } from "./worker.ts";
@@ -177,7 +178,7 @@ function answer(
   health: Health,
   { graphiql = false }: { graphiql?: boolean },
 ) {
-  const { context, webhook } = parts;
+  const { context, webhook, snapshot } = parts;
   const web = express();
   web.disable("x-powered-by");
   // No answer is kept by anybody, so none needs a digest.
@@ -190,6 +191,16 @@ function answer(
         basePath: context.config.basePath,
         operationWaitMs: context.config.operationWaitMs,
         witboostToken: context.config.witboostToken,
+        log: context.log,
+      }),
+    );
+  if (faces.has("webhook"))
+    web.use(
+      createRoleMapperRouter({
+        operations: context.operations,
+        basePath: context.config.basePath,
+        token: context.config.roleMapperToken,
+        notReady: () => whyWebhookWaits(snapshot),
         log: context.log,
       }),
     );

@@ -1,4 +1,6 @@
 /** What settings mean beside one another: what follows from several of them, which do not go together, what is unwise. */
+import { BlockList, isIP } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
 import { canonicalSubjectName, parseSubject, type Subject } from "./domain/subject.ts";
 import type { Problem } from "./errors.ts";
 import type { Face, GroupMatch, Settings } from "./settings.ts";
@@ -41,6 +43,19 @@ export function groupMatch({ GROUP_MATCH, AZURE_CLIENT_ID }: Settings): GroupMat
   return GROUP_MATCH ?? (AZURE_CLIENT_ID === undefined ? "claim" : "bound");
 }
 
+/** An older role mapper, and how long an answer of its may take. */
+export interface MirrorTarget {
+  readonly url: string;
+  readonly timeoutMs: number;
+}
+
+/** Where ports' roles are mirrored to; null: nowhere. */
+export function mirrorTarget(settings: Settings): MirrorTarget | null {
+  const { ROLE_MAPPER_MIRROR, ROLE_MAPPER_URL: url, ROLE_MAPPER_TIMEOUT } = settings;
+  if (ROLE_MAPPER_MIRROR === "false" || url === undefined) return null;
+  return { url, timeoutMs: ROLE_MAPPER_TIMEOUT * 1000 };
+}
+
 /** `IDENTITY_MAP` with names and subjects in canonical form, and what is wrong in it. */
 export function userMap({ IDENTITY_MAP }: Settings): {
   readonly users: ReadonlyMap<string, Subject>;
@@ -71,6 +86,7 @@ export function crossChecks(settings: Settings): Problem[] {
     ...adminChecks(settings),
     ...secretChecks(settings),
     ...zoneChecks(settings),
+    ...mirrorChecks(settings),
   ];
 }
 
@@ -199,6 +215,56 @@ function zoneChecks(settings: Settings): Problem[] {
       suggestion: "set it, or say REST_OPEN=true where the network alone protects the routes",
     });
   return problems;
+}
+
+function mirrorChecks(settings: Settings): Problem[] {
+  const { ROLE_MAPPER_MIRROR, ROLE_MAPPER_URL } = settings;
+  if (ROLE_MAPPER_MIRROR === "false") return [];
+  const wrong = (message: string, suggestion: string): Problem[] => [
+    { path: "ROLE_MAPPER_URL", message, suggestion },
+  ];
+  if (ROLE_MAPPER_URL === undefined)
+    return wrong("is missing beside ROLE_MAPPER_MIRROR=true", "set both, or neither");
+  const url = new URL(ROLE_MAPPER_URL);
+  if (url.username !== "" || url.password !== "")
+    return wrong("holds a name or a password, which would not be sent", "leave them out");
+  if (!Object.values(addresses(settings)).some((own) => leadsTo(url, own))) return [];
+  return wrong(
+    "is an address of this service itself",
+    "the address of the older role mapper, or ROLE_MAPPER_MIRROR=false",
+  );
+}
+
+const LOOPBACK_ADDRESSES = new BlockList();
+LOOPBACK_ADDRESSES.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK_ADDRESSES.addAddress("::1", "ipv6");
+/** As an address to listen on: all of this machine's. As one to call: this machine. */
+const UNSPECIFIED = new Set(["0.0.0.0", "::"]);
+
+/** Whether a URL is one of those by which a listener of this machine can be reached. */
+function leadsTo(url: URL, { host, port }: Address): boolean {
+  const urlPort = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  // A port that is picked at the start is not known yet.
+  if (port === 0 || port !== urlPort) return false;
+  const called = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+  const atHome = callsLoopback(called);
+  if (UNSPECIFIED.has(host)) return atHome || callsThisMachine(called);
+  return called === host.toLowerCase() || (callsLoopback(host) ? atHome : isThisMachine(called));
+}
+
+function callsLoopback(name: string): boolean {
+  const family = isIP(name);
+  if (family === 0) return /(^|\.)localhost$/i.test(name);
+  return UNSPECIFIED.has(name) || LOOPBACK_ADDRESSES.check(name, family === 6 ? "ipv6" : "ipv4");
+}
+
+function callsThisMachine(name: string): boolean {
+  const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+  return isThisMachine(name) || own.some(({ address }) => address === name);
+}
+
+function isThisMachine(name: string): boolean {
+  return name.toLowerCase() === hostname().toLowerCase();
 }
 
 /** Audiences of Microsoft's own services: tokens for these are handed to many others, who could use them here. */

@@ -11,6 +11,8 @@ import {
   crossChecks,
   groupMatch,
   isLoopback,
+  type MirrorTarget,
+  mirrorTarget,
   userMap,
   warnings,
 } from "./config-checks.ts";
@@ -89,6 +91,8 @@ export interface Config {
   readonly witboostToken: string | null;
   /** What changes of roles by the older role mapper's routes must carry; null: they are closed. */
   readonly roleMapperToken: string | null;
+  /** An older role mapper that is told what holds of ports; null: none is. */
+  readonly mirror: MirrorTarget | null;
   readonly hasura: {
     readonly id: string;
     readonly url: string;
@@ -292,6 +296,7 @@ function toConfig(settings: Settings): Config {
     operationRetentionDays: settings.OPERATION_RETENTION_DAYS,
     witboostToken: settings.WITBOOST_TOKEN ?? null,
     roleMapperToken: settings.ROLE_MAPPER_TOKEN ?? null,
+    mirror: mirrorTarget(settings),
     hasura: {
       id: "default",
       url: settings.HASURA_URL,

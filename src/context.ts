@@ -10,6 +10,7 @@ import { migrate } from "./inventory/migrate.ts";
 import { type Logger, redactText } from "./observability/logger.ts";
 import type { OperationsContext } from "./operations/context.ts";
 import { listenForEnds } from "./operations/wait.ts";
+import { createRoleMapper } from "./role-mapper/client.ts";
 import { startSources } from "./sources/sources.ts";
 
 export interface Context {
@@ -37,7 +38,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
   await recordHasura(db, { id: config.hasura.id, url: config.hasura.url });
   const directory = config.directory === null ? null : await openDirectory(config.directory);
   const inspector = startSources(config.sources);
-  const locks = openLocks(config.databaseUrl, "portcullis-committer");
+  const locks = openLocks(config.databaseUrl, "portcullis-locks");
   const ended = listenForEnds(config.databaseUrl, db, log);
   const redact = (text: string): string => redactText(text, config.secrets);
   const operations: OperationsContext = {
@@ -54,6 +55,7 @@ export async function createContext(config: Config, log: Logger): Promise<Contex
     inspector,
     sourceSettings: config.sources,
     directory: config.access.groupMatch === "bound" ? directory : null,
+    roleMapper: config.mirror === null ? null : createRoleMapper({ ...config.mirror, redact }),
     aggregates: config.aggregates,
     publicUrl: config.publicUrl,
     deadlineMs: (kind) => config.operationDeadlineMs ?? OPERATION_DEADLINES_MS[kind],

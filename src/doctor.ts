@@ -7,11 +7,12 @@ import { z } from "zod";
 import { discover } from "./access/admin.ts";
 import { type Config, type Environment, readConfig } from "./config.ts";
 import { openDirectory } from "./directory/directory.ts";
-import { fetchJson } from "./directory/fetch-json.ts";
 import { AppError } from "./errors.ts";
+import { fetchJson } from "./fetch-json.ts";
 import { createHasuraClient } from "./hasura/client.ts";
 import { unboundGroups } from "./inventory/groups.ts";
 import { pendingMigrations } from "./inventory/migrate.ts";
+import { portsBehind } from "./inventory/mirror.ts";
 import { redactText } from "./observability/logger.ts";
 
 export interface Finding {
@@ -36,6 +37,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   issuer: checkIssuers,
   admin: checkAdmin,
   directory: checkDirectory,
+  mirror: checkMirror,
   clocks: checkClocks,
 };
 
@@ -200,6 +202,26 @@ async function checkDirectory({ directory, access }: Config): Promise<Verdict[]>
   // Whatever there is of this name: that it answers at all takes the sign-in and the permission.
   await asked.groupsNamed("portcullis doctor");
   return [ok(`${directory.graphUrl} answers`)];
+}
+
+/** Whether an older role mapper that is kept up to date answers, and of which ports it does not hold what holds here. */
+async function checkMirror(config: Config): Promise<Verdict[]> {
+  if (config.mirror === null) return [ok("no older role mapper is kept up to date")];
+  const url = new URL(`${config.mirror.url}/v1/roles/portcullis-doctor`);
+  const { status } = await fetchJson(url, { timeoutMs: TIMEOUT_MS, maxBytes: 100_000 });
+  const remedy = "set ROLE_MAPPER_URL to the older role mapper's base URL";
+  if (status === 401 || status === 403)
+    return [fail("asks for a token, as this service does; the older role mapper does not", remedy)];
+  if (status !== 404) return [fail(`answers ${status} when it is asked for a role`, remedy)];
+  return await withDatabase(config, async (db) => {
+    const behind = await portsBehind(db);
+    if (behind.length === 0) return [ok("the older role mapper answers")];
+    const named = `${behind.slice(0, 5).join(", ")}${behind.length > 5 ? ", …" : ""}`;
+    return [
+      ok("the older role mapper answers"),
+      warn(`it does not hold what holds of ${named}`, "look at their condition MIRRORED"),
+    ];
+  });
 }
 
 /** This machine's clock beside those of the others, as far as they tell. */

@@ -13,6 +13,12 @@ export interface HealthParts {
   readonly db: Db | undefined;
 }
 
+/** Why the webhook cannot decide; empty: it can. */
+export function whyWebhookWaits(webhook: HealthParts["webhook"]): string[] {
+  if (webhook === undefined || webhook.ready()) return [];
+  return ["webhook: what it knows of access is older than ACCESS_MAX_STALENESS_MS"];
+}
+
 const DATABASE_TIMEOUT_MS = 2_000;
 
 export function createHealth(parts: HealthParts): Health {
@@ -32,9 +38,7 @@ export function createHealth(parts: HealthParts): Health {
 }
 
 async function whyNotReady({ webhook, db }: HealthParts): Promise<string[]> {
-  const reasons: string[] = [];
-  if (webhook !== undefined && !webhook.ready())
-    reasons.push("webhook: what it knows of access is older than ACCESS_MAX_STALENESS_MS");
+  const reasons = whyWebhookWaits(webhook);
   if (db !== undefined && !(await answers(db)))
     reasons.push("inventory: the database does not answer");
   return reasons;

@@ -149,6 +149,7 @@ export const settingsSchema = z.object({
     .enum(["report", "repair"], { error: "expected report or repair" })
     .default("report"),
   ROLE_MAPPER_URL: webUrl.optional(),
+  ROLE_MAPPER_MIRROR: flag.default("false"),
   ROLE_MAPPER_TIMEOUT: z.coerce.number({ error: "expected seconds" }).positive().default(30),
   SNOWFLAKE_HOST: snowflakeHost,
   SNOWFLAKE_USER: z.string(),

@@ -1,6 +1,7 @@
 /** The face that carries operations out: takes wake-ups, and sweeps for what was never woken. */
-
+import { forgetMirror } from "./inventory/mirror.ts";
 import type { OperationsContext } from "./operations/context.ts";
+import { wakeMirror } from "./operations/mirror.ts";
 import { OPERATION_SWEEP_MS, startQueue, sweep } from "./operations/queue.ts";
 import { keepCombinedRoles } from "./operations/submit-combine.ts";
 import { handleWakeUp } from "./operations/work.ts";
@@ -15,6 +16,7 @@ export async function startWorker(
   ctx: OperationsContext,
   options: { reconcileSchedule: string | null },
 ): Promise<Worker> {
+  if (ctx.roleMapper === null) await forgetMirror(ctx.db, ctx.hasuraId);
   const stopping = new AbortController();
   const runner = await startQueue({
     databaseUrl: ctx.databaseUrl,
@@ -23,9 +25,11 @@ export async function startWorker(
     handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
   });
   const sweepNow = (): void => {
-    Promise.all([sweep(ctx.db, ctx.hasuraId), keepCombinedRoles(ctx)]).catch((err: unknown) =>
-      ctx.log.warn({ err }, "the sweep failed"),
-    );
+    Promise.all([
+      sweep(ctx.db, ctx.hasuraId),
+      keepCombinedRoles(ctx),
+      wakeMirror(ctx, ctx.db),
+    ]).catch((err: unknown) => ctx.log.warn({ err }, "the sweep failed"));
   };
   // At start too: what a dead process left is taken up at once.
   sweepNow();

@@ -1,8 +1,8 @@
 /** Admins' sign-in: a bearer token of the provider that was configured for them, and the roles that it gives. */
 import type { JWTPayload } from "jose";
 import { z } from "zod";
-import { fetchJson } from "../directory/fetch-json.ts";
 import { type Permission, permissionOf } from "../domain/actor.ts";
+import { fetchJson } from "../fetch-json.ts";
 import type { Logger } from "../observability/logger.ts";
 import { readUser } from "./identity.ts";
 import { createTokenVerifier, type TokenFault, type VerifyToken } from "./verify.ts";

@@ -1,6 +1,6 @@
 /** An identity provider's published keys (JWKS): fetched when they are needed, and seldom because of strangers. */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
-import { fetchJson } from "../directory/fetch-json.ts";
+import { fetchJson } from "../fetch-json.ts";
 import type { Logger } from "../observability/logger.ts";
 
 /** In milliseconds. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { canonicalSubjectName } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
-import { fetchJson, type JsonAnswer } from "./fetch-json.ts";
+import { fetchJson, type JsonAnswer } from "../fetch-json.ts";
 import { openSignIn } from "./sign-in.ts";
 
 export interface DirectorySettings {

@@ -1,3 +1,5 @@
+import { AppError } from "../errors.ts";
+
 /** What somebody may do; each includes those before it. */
 export const PERMISSIONS = ["viewer", "operator", "admin"] as const;
 export type Permission = (typeof PERMISSIONS)[number];
@@ -8,6 +10,20 @@ export type Permission = (typeof PERMISSIONS)[number];
  */
 export function isPermitted(held: Permission | null, needed: Permission): boolean {
   return held !== null && PERMISSIONS.indexOf(held) >= PERMISSIONS.indexOf(needed);
+}
+
+/** Somebody who asks for a change. */
+export interface Asker {
+  /** What operations and grants record. */
+  readonly name: string;
+  /** `null`: nothing at all. */
+  readonly permission: Permission | null;
+}
+
+/** @throws AppError FORBIDDEN */
+export function requirePermission({ name, permission }: Asker, needed: Permission): void {
+  if (isPermitted(permission, needed)) return;
+  throw new AppError("FORBIDDEN", `${name} may not do this: it needs the permission ${needed}.`);
 }
 
 /**

@@ -1,10 +1,11 @@
 /** Subjects: the users and groups that grants are given to, in one canonical form. */
 import type { Problem } from "../errors.ts";
+import { disguiseFault, invisibleFault, mixedScriptsFault } from "./lookalike.ts";
 import { quoted } from "./problem-text.ts";
 import { nearest } from "./suggestion.ts";
 
 const SUBJECT_KINDS = ["user", "group"] as const;
-type SubjectKind = (typeof SUBJECT_KINDS)[number];
+export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 export type Subject = `${SubjectKind}:${string}`;
 
 /** Characters of a whole ref, as sent. */
@@ -18,14 +19,8 @@ type ParsedRefs =
   | { readonly ok: true; readonly subjects: Subject[] }
   | { readonly ok: false; readonly problems: Problem[] };
 
-/** Scripts whose letters pass for one another's. A name that mixes them is made to deceive. */
-const LOOKALIKE_SCRIPTS: readonly RegExp[] = [
-  /\p{Script=Latin}/u,
-  /\p{Script=Greek}/u,
-  /\p{Script=Cyrillic}/u,
-  /\p{Script=Armenian}/u,
-  /\p{Script=Cherokee}/u,
-];
+/** The kind and the name of a ref, without what the catalogue puts before the name. */
+const REF = /^([^:]*):\s*(?:default\/\s*)*(.*)$/isu;
 
 /**
  * The name of a user or group as it is compared: composed (NFC) and in lower case. Whoever turns a
@@ -50,14 +45,9 @@ export function parseSubject(ref: string): ParsedSubject {
   }
   const text = ref.trim();
   if (text === "") return refused("a ref is empty: expected `user:<name>` or `group:<name>`");
-  const invisible = invisibleFault(text);
-  if (invisible !== null) return refused(`${quoted(ref)} ${invisible}`);
-  if ([...text].some((character) => character.normalize("NFKC") !== character)) {
-    const message =
-      "holds characters that only look like others (full-width letters, ligatures, …)";
-    return refused(`${quoted(ref)} ${message}`);
-  }
-  const match = /^([^:]*):\s*(?:default\/\s*)*(.*)$/isu.exec(text);
+  const hidden = invisibleFault(text) ?? disguiseFault(text);
+  if (hidden !== null) return refused(`${quoted(ref)} ${hidden}`);
+  const match = REF.exec(text);
   if (match === null) {
     const fault = nameFault(text);
     return refused(
@@ -81,32 +71,43 @@ export function parseSubject(ref: string): ParsedSubject {
     : refused(`${quoted(ref)} ${fault}`);
 }
 
-function invisibleFault(text: string): string | null {
-  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(text)) return "holds control or invisible characters";
-  if (/[^\P{Zs} ]/u.test(text)) return "holds a space that is none of the keyboard's";
-  return null;
-}
-
 function nameFault(name: string): string | null {
   if (name === "") return "has no name after the kind";
   if (/^(?:user|group)\s*:/i.test(name)) return "names the kind twice";
-  if (LOOKALIKE_SCRIPTS.filter((script) => script.test(name)).length > 1) {
-    return "mixes letters of several alphabets that look alike";
-  }
-  return null;
+  return mixedScriptsFault(name);
+}
+
+/**
+ * The subject of a good ref, and the ref as it was spelt, without what the catalogue puts before the name: others
+ * compare names letter by letter.
+ */
+export function spelledSubject(ref: string): { subject: string; spelling: string } {
+  const [, kind = "", name = ""] = REF.exec(ref.trim()) ?? [];
+  const spelt = { kind: kind.trim().toLowerCase(), name: name.trim() };
+  return {
+    subject: `${spelt.kind}:${canonicalSubjectName(spelt.name)}`,
+    spelling: `${spelt.kind}:${spelt.name}`,
+  };
 }
 
 /**
  * A snapshot of refs, all or nothing: every subject in canonical form, each once, sorted; or every fault,
- * at path `refs.<index>`. An empty list is a snapshot of nobody.
+ * at path `<path>.<index>`. An empty list is a snapshot of nobody.
+ * @param options.path where the list stands; absent: `refs`
+ * @param options.kind the only kind that is taken; absent: both
  */
-export function parseRefs(refs: readonly string[]): ParsedRefs {
+export function parseRefs(
+  refs: readonly string[],
+  { path = "refs", kind }: { readonly path?: string; readonly kind?: SubjectKind } = {},
+): ParsedRefs {
   const subjects = new Set<Subject>();
   const problems: Problem[] = [];
   for (const [index, ref] of refs.entries()) {
     const parsed = parseSubject(ref);
-    if (parsed.ok) subjects.add(parsed.subject);
-    else problems.push({ ...parsed.problem, path: `refs.${index}` });
+    if (!parsed.ok) problems.push({ ...parsed.problem, path: `${path}.${index}` });
+    else if (kind !== undefined && !parsed.subject.startsWith(`${kind}:`))
+      problems.push({ path: `${path}.${index}`, message: `${quoted(ref)} is no ${kind}` });
+    else subjects.add(parsed.subject);
   }
   return problems.length > 0
     ? { ok: false, problems }

@@ -5,6 +5,10 @@ const ActorKind = builder.enumType("ActorKind", {
   description: "How somebody came in.",
   values: {
     WITBOOST: { value: "witboost", description: "Through Witboost's contract." },
+    ROLE_MAPPER: {
+      value: "role-mapper",
+      description: "Through the older role mapper's routes.",
+    },
     ADMIN: { value: "admin", description: "As an admin." },
     ANONYMOUS: { value: "anonymous", description: "Without saying who." },
   } as const,

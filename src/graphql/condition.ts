@@ -6,6 +6,10 @@ const ConditionType = builder.enumType("ConditionType", {
     SYNCED: { description: "Hasura holds what was accepted." },
     READY: { description: "Consumers can be served." },
     ENFORCED: { description: "Every running webhook decides by the newest access list." },
+    MIRRORED: {
+      description:
+        "The older role mapper holds what holds here; said only where one is kept up to date.",
+    },
   } as const,
 });
 

@@ -5,7 +5,7 @@ import type { OperationsContext } from "../operations/context.ts";
 /** Who asks. `name` is what operations and grants record. */
 export interface Actor {
   readonly name: string;
-  readonly kind: "witboost" | "admin" | "anonymous";
+  readonly kind: "witboost" | "role-mapper" | "admin" | "anonymous";
   /** `null`: nothing at all. */
   readonly permission: Permission | null;
 }

@@ -1,3 +1,5 @@
+import { AppError } from "../errors.ts";
+import { holderOfComponent, holderOfRole } from "../inventory/holders.ts";
 import { builder } from "./builder.ts";
 import { GrantConnection, GrantState, grantOrder, grantWhere } from "./grant.ts";
 import { GrantHolder } from "./grant-holder.ts";
@@ -45,6 +47,27 @@ const ExternalRoleNode = builder.prismaNode("ExternalRole", {
     ),
   }),
 });
+
+builder.queryField("grantHolder", (t) =>
+  t.field({
+    type: GrantHolder,
+    nullable: true,
+    description:
+      "What has a role now: by the role, or by its component, whose port counts before roles of its own; null when there is none. A component with several roles is an error `AMBIGUOUS`.",
+    authScopes: { permission: "viewer" },
+    args: {
+      role: t.arg.string({ description: "The role in Hasura. Needed unless `componentId` is." }),
+      componentId: t.arg.id({ description: "The component, in any case, when `role` is absent." }),
+    },
+    resolve: (_root, { role, componentId }, { operations: { db, hasuraId } }) => {
+      if (role != null) return holderOfRole(db, hasuraId, role);
+      if (componentId != null) return holderOfComponent(db, hasuraId, componentId);
+      throw new AppError("BAD_REQUEST", "It is not said which role is meant.", {
+        problems: [{ path: "role", message: "is missing, and `componentId` too" }],
+      });
+    },
+  }),
+);
 
 builder.queryField("externalRole", (t) =>
   t.prismaField({

@@ -8,6 +8,9 @@ builder.interfaceType(GrantHolder, {
   description: "What has a role that can be granted: an output port, or a role of its own.",
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
+    componentId: t.exposeID("componentId", {
+      description: "The component that it is, or that made it known.",
+    }),
     role: t.string({
       description: "The role in Hasura.",
       resolve: (holder) => ("role" in holder ? holder.role : holder.name),

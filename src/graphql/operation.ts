@@ -17,6 +17,9 @@ const OperationKind = builder.enumType("OperationKind", {
     RECONCILE: { description: "Holds Hasura against what was applied; if asked to, mends it." },
     PAUSE: { description: "Pauses or protects a port, or ends that." },
     ACKNOWLEDGE: { description: "Lets a finding be." },
+    EXTERNAL_ROLE: {
+      description: "A role that belongs to no output port: its root fields, who has it, its end.",
+    },
     GRANT: { description: "Gives a subject a port's role, beside what access lists give." },
     REVOKE: { description: "Ends what an admin gave a subject on a port." },
     BLOCK: { description: "Keeps a subject out, or everybody off a port, whatever is granted." },

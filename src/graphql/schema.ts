@@ -8,6 +8,7 @@ import "./condition.ts";
 import "./revision.ts";
 import "./grant.ts";
 import "./external-role.ts";
+import "./external-role-changes.ts";
 import "./subject.ts";
 import "./group-binding.ts";
 import "./operation.ts";

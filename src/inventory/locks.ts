@@ -14,8 +14,8 @@ export interface Locks {
   stop(): Promise<void>;
 }
 
-/** One that holds a lock, and one that finds it taken. */
-const CONNECTIONS = 2;
+/** Of the committer and of the mirror: one that holds its lock, and one that finds it taken. */
+const CONNECTIONS = 4;
 
 /** @param name what the connections are called in PostgreSQL */
 export function openLocks(databaseUrl: string, name: string): Locks {

@@ -71,6 +71,19 @@ export async function claimNames<Claim extends OwnedClaim>(
   });
 }
 
+/** Those of the names that are owned by somebody, in their order, each once. */
+export async function ownersOf(
+  db: DbOrTx,
+  hasuraId: string,
+  names: readonly NameClaim[],
+): Promise<TakenName[]> {
+  if (names.length === 0) return [];
+  const rows = await db.$queryRaw<OwnedRow[]>`
+    SELECT ${OWNED_COLUMNS} ${ownedAmong(hasuraId, names)} ORDER BY claim.position`;
+  const taken = rows.map((row) => takenName(row, names));
+  return [...new Map(taken.map((name) => [`${name.namespace} ${name.name}`, name])).values()];
+}
+
 function ownerOf({ portId, sourceId, externalRoleId, combinedRoleId }: NameOwner): NameOwner {
   return { portId, sourceId, externalRoleId, combinedRoleId };
 }

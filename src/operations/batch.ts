@@ -20,6 +20,7 @@ import { overdue, settleTrouble } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
 import { converge, type Member, type Say } from "./converge.ts";
 import { deployInfo } from "./deploy-info.ts";
+import { wakeMirror } from "./mirror.ts";
 import { wakeBeside } from "./port-state.ts";
 import { type Provision, prepareProvisions, recordApplied } from "./provision.ts";
 import { operationRequestSchema } from "./request.ts";
@@ -58,6 +59,7 @@ export async function commitBatch(
     // What was recorded stays so; whatever was not is found out again.
     await settleAll(ctx, new Map(agreed.map(({ operation }) => [operation, error])), book);
   }
+  await wakeMirror(ctx, ctx.db);
   return left;
 }
 

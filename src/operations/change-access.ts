@@ -22,6 +22,7 @@ import { lockPorts } from "../inventory/ports.ts";
 import { unknownPort } from "./accept.ts";
 import type { OperationsContext } from "./context.ts";
 import { lookUpGroups, needsBinding } from "./look-up-groups.ts";
+import { wakeMirror } from "./mirror.ts";
 import { isOnItsWay } from "./port-state.ts";
 import { wake } from "./queue.ts";
 import { type OperationRequest, operationRequestSchema } from "./request.ts";
@@ -111,6 +112,7 @@ export async function changeAccess(ctx: OperationsContext, operation: Operation)
     await logOperation(tx, operation.token, "INFO", "end", result);
     await endOperation(tx, operation.token, { status: "COMPLETED", result });
     await wakeFollowers(tx, operation);
+    await wakeMirror(ctx, tx);
   });
 }
 

@@ -5,6 +5,7 @@ import type { CombinedRoleLimits } from "../inventory/combined-roles.ts";
 import type { Db } from "../inventory/db.ts";
 import type { Locks } from "../inventory/locks.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { RoleMapper } from "../role-mapper/client.ts";
 import type { SourceInspector, SourceSettings } from "../sources/kind.ts";
 import type { EndedSignal } from "./wait.ts";
 
@@ -13,7 +14,7 @@ export interface OperationsContext {
   readonly db: Db;
   /** For connections of the queue's own. */
   readonly databaseUrl: string;
-  /** Held by whoever commits. */
+  /** Held by whoever commits, and by whoever mirrors. */
   readonly locks: Locks;
   readonly log: Logger;
   readonly hasura: HasuraClient;
@@ -30,6 +31,8 @@ export interface OperationsContext {
   readonly sourceSettings: SourceSettings;
   /** Where the groups of access lists are looked up to be bound; null: a group's name stands for itself. */
   readonly directory: Pick<Directory, "groupsNamed"> | null;
+  /** An older role mapper that is told what holds of ports; null: none is. */
+  readonly roleMapper: RoleMapper | null;
   /** `declared`: aggregates are permitted for ports whose descriptor names them. */
   readonly aggregates: "off" | "declared";
   readonly publicUrl: string | null;

@@ -23,10 +23,15 @@ const ASKED_AT_ONCE = 4;
 
 /**
  * Looks up the groups that are not bound yet, or whose binding is of no use to anybody any more.
+ * @param path where the list stands in what was sent
  * @returns what to bind; nothing where names stand for themselves
  * @throws AppError INVALID_REFS naming every group that means none or several, DIRECTORY_UNAVAILABLE
  */
-export async function lookUpGroups(ctx: OperationsContext, request: Named): Promise<NewBinding[]> {
+export async function lookUpGroups(
+  ctx: OperationsContext,
+  request: Named,
+  path = "refs",
+): Promise<NewBinding[]> {
   const { directory } = ctx;
   if (directory === null) return [];
   const { subjects = [], subject: single } = request;
@@ -48,7 +53,7 @@ export async function lookUpGroups(ctx: OperationsContext, request: Named): Prom
       const [group, another] = found;
       if (group !== undefined && another === undefined)
         bindings.push({ subject, objectId: group.id, name: group.name });
-      else problems.push(groupProblem(subject, found.length, request));
+      else problems.push(groupProblem(subject, found.length, request, path));
     }
   }
   if (problems.length === 0) return bindings;
@@ -58,8 +63,8 @@ export async function lookUpGroups(ctx: OperationsContext, request: Named): Prom
   throw new AppError("INVALID_REFS", `${what}; nothing was changed.`, { problems });
 }
 
-function groupProblem(subject: string, count: number, request: Named): Problem {
-  const path = request.subject === subject ? "subject" : pathInList(subject, request);
+function groupProblem(subject: string, count: number, request: Named, list: string): Problem {
+  const path = request.subject === subject ? "subject" : pathInList(subject, request, list);
   return count === 0
     ? {
         path,
@@ -73,10 +78,10 @@ function groupProblem(subject: string, count: number, request: Named): Problem {
       };
 }
 
-function pathInList(subject: string, { refs = [] }: Named): string {
+function pathInList(subject: string, { refs = [] }: Named, list: string): string {
   const index = refs.findIndex((ref) => {
     const parsed = parseSubject(ref);
     return parsed.ok && parsed.subject === subject;
   });
-  return index < 0 ? "refs" : `refs.${index}`;
+  return index < 0 ? list : `${list}.${index}`;
 }

@@ -11,12 +11,14 @@ import type { Logger } from "../observability/logger.ts";
 export const OPERATION_SWEEP_MS = 10_000;
 
 /**
- * `commit`: work off what waits for a Hasura. `beside`: one operation that waits for no Hasura. The others come by the
- * clock: `reconcile` has Hasura looked through, `clean` removes what is old.
+ * `commit`: work off what waits for a Hasura. `beside`: one operation that waits for no Hasura. `mirror`: tell an older
+ * role mapper what changed of a Hasura's ports. The others come by the clock: `reconcile` has Hasura looked through,
+ * `clean` removes what is old.
  */
 const wakeUpSchema = z.discriminatedUnion("task", [
   z.object({ task: z.literal("commit"), hasuraId: z.string() }),
   z.object({ task: z.literal("beside"), token: z.uuid() }),
+  z.object({ task: z.literal("mirror"), hasuraId: z.string() }),
   z.object({ task: z.literal("reconcile") }),
   z.object({ task: z.literal("clean") }),
 ]);
@@ -25,11 +27,12 @@ export type WakeUp = z.infer<typeof wakeUpSchema>;
 /** Every night, in UTC. */
 const CLEAN_SCHEDULE = "23 3 * * *";
 
-type Asked = Extract<WakeUp, { task: "commit" | "beside" }>;
+type Asked = Extract<WakeUp, { task: "commit" | "beside" | "mirror" }>;
 
 /**
  * Wakes a worker, when the transaction commits. A wake-up that waits already is not doubled.
- * @param later for which operation, and when; each has a wake-up of its own, which puts off no other
+ * @param later for which operation (or what else it is for), and when; each has a wake-up of its own, which puts off no
+ * other
  */
 export async function wake(
   tx: DbOrTx,
@@ -45,7 +48,7 @@ export function wakeSql(
   later?: { readonly token: string; readonly at: Date },
 ): Prisma.Sql {
   const { task, ...payload } = wakeUp;
-  const name = wakeUp.task === "commit" ? `commit:${wakeUp.hasuraId}` : `beside:${wakeUp.token}`;
+  const name = `${task}:${wakeUp.task === "beside" ? wakeUp.token : wakeUp.hasuraId}`;
   const key = later === undefined ? name : `${name}:${later.token}:later`;
   return Prisma.sql`graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::json,
     run_at := ${later?.at ?? null}::timestamptz, max_attempts := 3, job_key := ${key})`;
@@ -65,7 +68,7 @@ export async function startQueue(options: {
   const task = (name: WakeUp["task"]) => async (payload: unknown) => {
     await options.handle(wakeUpSchema.parse({ ...(payload as object), task: name }));
   };
-  const names = ["commit", "beside", "reconcile", "clean"] as const;
+  const names = ["commit", "beside", "mirror", "reconcile", "clean"] as const;
   const taskList: TaskList = Object.fromEntries(names.map((name) => [name, task(name)]));
   const { reconcileSchedule } = options;
   const schedules = [

@@ -6,6 +6,26 @@ const problemSchema = z.object({
   suggestion: z.string().optional(),
 });
 
+/** A change of a role that belongs to no port. */
+const externalRoleChangeSchema = z.discriminatedUnion("change", [
+  z.object({
+    change: z.literal("PUT"),
+    role: z.string(),
+    componentId: z.string(),
+    fields: z.array(z.string()),
+  }),
+  z.object({
+    change: z.literal("SUBJECTS"),
+    role: z.string(),
+    kind: z.enum(["user", "group"]),
+    /** Canonical, sorted. */
+    subjects: z.array(z.string()),
+  }),
+  z.object({ change: z.literal("REMOVE"), role: z.string(), reason: z.string() }),
+]);
+
+export type ExternalRoleChange = z.infer<typeof externalRoleChangeSchema>;
+
 /** What an operation was asked beyond its revision; kept in its row and read again by whoever carries it out. */
 export const operationRequestSchema = z.object({
   removeData: z.boolean().default(false),
@@ -29,6 +49,7 @@ export const operationRequestSchema = z.object({
   portIds: z.array(z.uuid()).optional(),
   /** Why somebody does it. */
   reason: z.string().optional(),
+  externalRole: externalRoleChangeSchema.optional(),
   /** The operation that this one repeats. */
   retryOf: z.uuid().optional(),
 });

@@ -4,12 +4,13 @@
  */
 import { randomUUID } from "node:crypto";
 import { fingerprint } from "../domain/operation.ts";
-import { parseRefs } from "../domain/subject.ts";
+import { parseRefs, spelledSubject } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
 import { bumpGeneration } from "../inventory/access.ts";
 import type { Tx } from "../inventory/db.ts";
 import type { OutputPort } from "../inventory/generated/client.ts";
 import { endAllGrants } from "../inventory/grants.ts";
+import { noteSpellings } from "../inventory/mirror.ts";
 import { endOperation, newestRunningChange } from "../inventory/operations.ts";
 import { lockPort } from "../inventory/ports.ts";
 import {
@@ -24,6 +25,7 @@ import {
 } from "./accept.ts";
 import { acceptProvision } from "./accept-provision.ts";
 import type { OperationsContext } from "./context.ts";
+import { wakeMirror } from "./mirror.ts";
 import { wake } from "./queue.ts";
 import { type DescriptorInput, readPort, requireSpec } from "./read-port.ts";
 
@@ -82,6 +84,7 @@ export async function submitUnprovision(
     const accessGeneration = await bumpGeneration(tx, { holders: [port.id] });
     await recordOperation(ctx, tx, port, token, actor, { ...facts, accessGeneration });
     await wake(tx, { task: "commit", hasuraId: ctx.hasuraId });
+    await wakeMirror(ctx, tx);
     return token;
   });
 }
@@ -116,6 +119,7 @@ export async function submitUpdateAcl(
     const request = ctx.directory === null ? { subjects } : { subjects, refs: [...input.refs] };
     const facts = { kind: "UPDATE_ACL" as const, fingerprint: asked, request };
     await recordOperation(ctx, tx, port, token, actor, facts);
+    if (ctx.roleMapper !== null) await noteSpellings(tx, input.refs.map(spelledSubject));
     await wake(tx, { task: "beside", token });
     return token;
   });

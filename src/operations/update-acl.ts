@@ -14,6 +14,7 @@ import {
 import { lockPort, setCondition } from "../inventory/ports.ts";
 import type { OperationsContext } from "./context.ts";
 import { lookUpGroups } from "./look-up-groups.ts";
+import { wakeMirror } from "./mirror.ts";
 import { isOnItsWay, wakeBeside } from "./port-state.ts";
 import { operationRequestSchema } from "./request.ts";
 
@@ -39,6 +40,7 @@ export async function updateAcl(ctx: OperationsContext, operation: Operation): P
     await logOperation(tx, operation.token, "INFO", "end", result);
     await endOperation(tx, operation.token, { status: "COMPLETED", result });
     await wakeBeside(tx, [operation.portId ?? ""]);
+    await wakeMirror(ctx, tx);
   });
 }
 

@@ -6,7 +6,9 @@ import { carryOut } from "./carry-out.ts";
 import { changeAccess } from "./change-access.ts";
 import { commitWaiting } from "./committer.ts";
 import type { OperationsContext } from "./context.ts";
+import { enforceExternalRole } from "./external-roles.ts";
 import { submitReconcile } from "./interventions.ts";
+import { mirrorPorts } from "./mirror.ts";
 import type { WakeUp } from "./queue.ts";
 import { updateAcl } from "./update-acl.ts";
 import { validate } from "./validate.ts";
@@ -29,6 +31,7 @@ const BESIDE: Partial<
 > = {
   UPDATE_ACL: updateAcl,
   VALIDATE: validate,
+  EXTERNAL_ROLE: enforceExternalRole,
   GRANT: changeAccess,
   REVOKE: changeAccess,
   BLOCK: changeAccess,
@@ -45,6 +48,7 @@ export async function handleWakeUp(
   stopping: AbortSignal,
 ): Promise<void> {
   if (wakeUp.task === "commit") return commitWaiting(ctx, stopping);
+  if (wakeUp.task === "mirror") return mirrorPorts(ctx, stopping);
   if (wakeUp.task === "clean") return clean(ctx);
   if (wakeUp.task === "reconcile") {
     await submitReconcile(ctx, {}, SCHEDULE);

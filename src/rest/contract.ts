@@ -7,15 +7,25 @@ import { z } from "zod";
 /** The contract's shapes by their names there. */
 export const shapes = z.registry<{ id: string }>();
 
-/** How many refs an access list may hold: the time it takes grows with them. */
-const MAX_REFS = 10_000;
+/** How many entries a list may hold: the time it takes grows with them. */
+const MAX_ENTRIES = 10_000;
 
+/** What is wrong with a member that is not as expected. */
 function expected(what: string) {
   return { error: ({ input }: { input?: unknown }) => (input === undefined ? "is missing" : what) };
 }
 
-const text = z.string(expected("expected text"));
-const object = expected("expected an object");
+export const text = z.string(expected("expected text"));
+export const object = expected("expected an object");
+
+/** @param entries what the list holds, for the message */
+export function texts(entries: string) {
+  return z
+    .array(z.unknown(), expected("expected a list of texts"))
+    .max(MAX_ENTRIES, `holds more than ${MAX_ENTRIES} ${entries}`)
+    .pipe(z.array(text));
+}
+
 const anyObject = z.record(z.string(), z.unknown());
 
 const descriptorKind = z
@@ -68,13 +78,9 @@ const provisionInfo = z
 export const updateAclRequest = z
   .looseObject(
     {
-      refs: z
-        .array(z.unknown(), expected("expected a list of texts"))
-        .max(MAX_REFS, `holds more than ${MAX_REFS} refs`)
-        .pipe(z.array(text))
-        .describe(
-          "Everybody who is to have access, each as `user:…` or `group:…`; all others lose it.",
-        ),
+      refs: texts("refs").describe(
+        "Everybody who is to have access, each as `user:…` or `group:…`; all others lose it.",
+      ),
       provisionInfo,
     },
     object,

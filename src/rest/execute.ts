@@ -5,10 +5,8 @@ import type { Actor, GraphqlContext } from "../graphql/context.ts";
 import { appErrorOf } from "../graphql/errors.ts";
 import { schema } from "../graphql/schema.ts";
 
-const WITBOOST: Actor = { name: "witboost", kind: "witboost", permission: "operator" };
-
 /**
- * Executes a document as Witboost.
+ * Executes a document as one of REST's callers.
  * @throws AppError what the resolver threw, or INTERNAL with it as the cause
  */
 export type Run = <Result, Variables extends Record<string, unknown>>(
@@ -16,9 +14,10 @@ export type Run = <Result, Variables extends Record<string, unknown>>(
   variables: Variables,
 ) => Promise<Result>;
 
-export function createRun(operations: GraphqlContext["operations"]): Run {
+/** @param actor who sends what comes in by these routes */
+export function createRun(operations: GraphqlContext["operations"], actor: Actor): Run {
   return async (document, variableValues) => {
-    const contextValue: GraphqlContext = { operations, actor: WITBOOST, explain: null };
+    const contextValue: GraphqlContext = { operations, actor, explain: null };
     const { data, errors = [] } = await execute({ schema, document, variableValues, contextValue });
     const [error] = errors;
     if (error !== undefined) throw appErrorOf(error);

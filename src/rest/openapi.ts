@@ -1,11 +1,10 @@
 /** The REST face described in OpenAPI, printed from the shapes that its routes check and answer. */
-import { z } from "zod";
+import type { z } from "zod";
 import { requestValidationError, shapes, systemError } from "./contract.ts";
+import { describedShapes, describing, type Json, printedDocument } from "./described.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
-type Json = Readonly<Record<string, unknown>>;
-
-const JSON_TYPE = "application/json";
+const body = describing(shapes);
 
 /** The document, as `schema/openapi.json` holds it. */
 export function openApiDocument(): Json {
@@ -24,13 +23,13 @@ export function openApiDocument(): Json {
     paths: paths(),
     components: {
       securitySchemes: { witboostToken: { type: "http", scheme: "bearer" } },
-      schemas: schemas(),
+      schemas: describedShapes(shapes),
     },
   };
 }
 
 export function printedOpenApi(): string {
-  return `${JSON.stringify(openApiDocument(), null, 2)}\n`;
+  return printedDocument(openApiDocument());
 }
 
 function paths(): Json {
@@ -40,14 +39,12 @@ function paths(): Json {
   return byPath;
 }
 
-function operation({ operationId, summary, path, body, ok, accepts, refuse }: Route): Json {
+function operation({ operationId, summary, path, body: asked, ok, accepts, refuse }: Route): Json {
   return {
     operationId,
     summary,
     ...(path.includes("{token}") ? { parameters: [TOKEN] } : {}),
-    ...(body === undefined
-      ? {}
-      : { requestBody: { required: true, content: { [JSON_TYPE]: { schema: ref(body) } } } }),
+    ...(asked === undefined ? {} : { requestBody: { required: true, ...body(asked) } }),
     responses: {
       ...(ok === undefined ? {} : { 200: answer("What came of it.", ok) }),
       ...(accepts ? { 202: ACCEPTED } : {}),
@@ -55,7 +52,7 @@ function operation({ operationId, summary, path, body, ok, accepts, refuse }: Ro
         ? { 400: answer("The sender can mend it.", requestValidationError) }
         : {}),
       401: answer("WITBOOST_TOKEN is set, and not sent.", requestValidationError),
-      ...(body === undefined || refuse !== undefined
+      ...(asked === undefined || refuse !== undefined
         ? {}
         : { 413: answer("More was sent than is read.", requestValidationError) }),
       500: answer("A fault of ours.", systemError),
@@ -77,31 +74,5 @@ const ACCEPTED: Json = {
 };
 
 function answer(description: string, schema: z.ZodType): Json {
-  return { description, content: { [JSON_TYPE]: { schema: ref(schema) } } };
-}
-
-function ref(schema: z.ZodType): Json {
-  return { $ref: refTo(shapes.get(schema)?.id ?? "") };
-}
-
-function refTo(id: string): string {
-  return `#/components/schemas/${id}`;
-}
-
-/**
- * Requests stand there as the contract has them, with members required that are taken without, too. Of answers nothing
- * is closed: later versions may add members.
- */
-function schemas(): Json {
-  const printed = z.toJSONSchema(shapes, {
-    target: "openapi-3.0",
-    io: "output",
-    uri: refTo,
-    override: ({ jsonSchema }) => {
-      delete jsonSchema.additionalProperties;
-    },
-  });
-  return Object.fromEntries(
-    Object.entries(printed.schemas).map(([id, { $id: _, ...schema }]) => [id, schema]),
-  );
+  return { description, ...body(schema) };
 }

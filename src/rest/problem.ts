@@ -124,7 +124,7 @@ export function unknownRoute(request: Request, response: Response): void {
 
 /** The handler of a known path for all methods but its own: nothing is done, and it is said which is right. */
 export function otherMethods(
-  method: "GET" | "POST",
+  method: "GET" | "POST" | "PUT",
 ): (request: Request, response: Response) => void {
   const allowed = [method, "HEAD", "OPTIONS"].join(", ");
   return (request, response) => {

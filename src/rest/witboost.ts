@@ -1,13 +1,16 @@
 /** Witboost's contract for tech adapters, version 2.2.0, as routes of Express. */
-import { createHash, timingSafeEqual } from "node:crypto";
 import express, { type NextFunction, type Request, type Response, type Router } from "express";
-import { AppError, isSendersFault } from "../errors.ts";
-import type { GraphqlContext } from "../graphql/context.ts";
+import { type AppError, isSendersFault } from "../errors.ts";
+import type { Actor, GraphqlContext } from "../graphql/context.ts";
 import type { Logger } from "../observability/logger.ts";
+import { requireBearer } from "./bearer.ts";
 import { readJson } from "./body.ts";
 import { createRun, type Run } from "./execute.ts";
 import { type Answer, otherMethods, problemAnswer, readingFailure, send } from "./problem.ts";
 import { ROUTES, type Route } from "./routes.ts";
+
+const WITBOOST: Actor = { name: "witboost", kind: "witboost", permission: "operator" };
+const DOOR = { setting: "WITBOOST_TOKEN", whose: "Witboost" } as const;
 
 export interface RestDeps {
   readonly operations: GraphqlContext["operations"];
@@ -23,7 +26,7 @@ export interface RestDeps {
 /** The routes, at the root and under the base path; a bad URL or a failure in them is answered in the contract's shape. */
 export function createRestRouter(deps: RestDeps): Router {
   const router = express.Router();
-  const run = createRun(deps.operations);
+  const run = createRun(deps.operations, WITBOOST);
   for (const prefix of new Set(["", deps.basePath]))
     for (const route of ROUTES) {
       const path = `${prefix}${route.path.replace(/\{(\w+)\}/g, ":$1")}`;
@@ -47,11 +50,12 @@ async function answer(
   response: Response,
 ): Promise<void> {
   try {
-    authorize(deps.witboostToken, request.headers.authorization);
+    const { witboostToken: token } = deps;
+    if (token !== null) requireBearer(request, { ...DOOR, token });
     const body = route.method === "post" ? await readJson(request, response) : undefined;
     // A client that read the token as JSON sends it with its quotes.
-    const token = String(request.params.token ?? "").replace(/^"|"$/g, "");
-    send(response, await route.handle({ run, wait: deps.operationWaitMs, body, token }));
+    const asked = String(request.params.token ?? "").replace(/^"|"$/g, "");
+    send(response, await route.handle({ run, wait: deps.operationWaitMs, body, token: asked }));
   } catch (error) {
     send(response, refusal(deps, readingFailure(error), route));
   }
@@ -61,29 +65,4 @@ function refusal({ log }: RestDeps, error: AppError, route?: Route): Answer {
   const sendersFault = isSendersFault(error.code);
   if (error.code === "INTERNAL") log.error({ err: error.cause ?? error }, "a request failed");
   return sendersFault && route?.refuse !== undefined ? route.refuse(error) : problemAnswer(error);
-}
-
-/** @throws AppError UNAUTHENTICATED */
-function authorize(token: string | null, header: string | undefined): void {
-  if (token === null) return;
-  const [, sent = ""] = /^bearer +(\S+) *$/i.exec(header ?? "") ?? [];
-  // Digests are of one length, and comparing them takes the same time wherever they differ.
-  if (timingSafeEqual(digest(sent), digest(token))) return;
-  throw new AppError(
-    "UNAUTHENTICATED",
-    "The request does not carry the token that is set for Witboost.",
-    {
-      problems: [
-        {
-          path: "",
-          message: "the header Authorization is missing or wrong",
-          suggestion: "send Authorization: Bearer with the value of WITBOOST_TOKEN",
-        },
-      ],
-    },
-  );
-}
-
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

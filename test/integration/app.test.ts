@@ -51,6 +51,10 @@ describe("the faces of a process", () => {
     expect(await status(`${url}/v1/authenticate`, { method: "POST" })).toBe(401);
     expect(await status(`${url}/v1/validate`, { method: "POST" })).toBe(404);
     expect(await status(`${url}/graphql?query={__typename}`)).toBe(404);
+    expect(await status(`${url}/v1/roles/x`)).toBe(401);
+    const { app: other } = await serve({ FACES: "rest,admin" });
+    for (const path of ["/v1/authenticate", "/v1/roles/x", "/v1/health"])
+      expect(await status(`${other.urls.rest}${path}`)).toBe(404);
   });
 
   it("do not answer a name that was made to lead to this machine", async () => {

@@ -6,6 +6,7 @@ import { openDb } from "../../src/inventory/db.ts";
 import { migrate } from "../../src/inventory/migrate.ts";
 import { type EntraStandIn, startEntraStandIn } from "../../src/sandbox/entra.ts";
 import { sandboxEnvironment } from "../../src/sandbox/environment.ts";
+import { startRoleMapperStandIn } from "../../src/sandbox/role-mapper.ts";
 import { ADMIN_AUDIENCE, ADMIN_ISSUER_PATH } from "../../src/sandbox/tokens.ts";
 import { startTestSandbox, type TestSandbox } from "../support/sandbox.ts";
 
@@ -74,7 +75,8 @@ describe("the doctor", () => {
       JWT_ISSUER: `${sandbox.url}${ADMIN_ISSUER_PATH},portcullis-sandbox`,
     });
     expect(Object.keys(all)).toEqual([
-      ...["settings", "database", "hasura", "keys", "issuer", "admin", "directory", "clocks"],
+      ...["settings", "database", "hasura", "keys", "issuer", "admin", "directory"],
+      ...["mirror", "clocks"],
     ]);
     const findings = Object.values(all).flat();
     expect(findings.filter(({ status }) => status !== "ok")).toEqual([]);
@@ -113,6 +115,40 @@ describe("the doctor", () => {
     for (const check of ["issuer", "clocks"]) expect(all[check]?.[0]?.status).toBe("warn");
     expect(JSON.stringify(all)).toContain("ECONNREFUSED");
     expect(JSON.stringify(all)).not.toContain("canary");
+  });
+
+  it("asks an older role mapper that is kept up to date, and whether it is", async () => {
+    const older = await startRoleMapperStandIn();
+    closing.push(() => void older.stop());
+    const mirror = (ROLE_MAPPER_URL: string) =>
+      found({ ROLE_MAPPER_MIRROR: "true", ROLE_MAPPER_URL }).then((all) => texts(all.mirror));
+    expect(await mirror(older.url)).toEqual(["ok    mirror     the older role mapper answers"]);
+    const [elsewhere] = await mirror(await serve(() => ({})));
+    expect(elsewhere).toMatch(/^fail.*answers 200.*\n.*ROLE_MAPPER_URL/s);
+    const db = openDb(sandbox.databaseUrl, { poolSize: 1 });
+    await db.hasura.create({ data: { id: "mirrored", url: "http://127.0.0.1:1" } });
+    const port = { name: "p", domain: "d", dataProductId: "dp", dataProductName: "dp", role: "r" };
+    const { id } = await db.outputPort.create({
+      data: {
+        ...port,
+        hasuraId: "mirrored",
+        environment: "e",
+        componentKey: "urn:behind",
+        componentId: "urn:behind",
+      },
+    });
+    const state = {
+      type: "MIRRORED" as const,
+      status: "FALSE" as const,
+      reason: "r",
+      message: "m",
+    };
+    await db.condition.create({ data: { portId: id, ...state } });
+    await db.$disconnect();
+    expect((await mirror(older.url)).join("\n")).toMatch(/^warn.*holds of urn:behind/m);
+    await older.stop();
+    // Whether a kept connection is what fails, or a new one, is chance.
+    expect((await mirror(older.url))[0]).toMatch(/^fail.*(ECONNREFUSED|ECONNRESET|closed)/);
   });
 
   it("tells a wrong secret of Hasura's, one that is too old, and inconsistent metadata", async () => {

@@ -105,8 +105,12 @@ describe("reading all holders", () => {
     const { db, ports } = inventory;
     const role = "older_role";
     const where = { hasuraId: HASURA, role };
-    await upsertExternalRole(db, { ...where, componentId: "urn:dmb:cmp:older", fields: ["old"] });
-    await replaceExternalGrants(db, { ...where, kind: "user", subjects: [ANN], actor: "test" });
+    await db.$transaction((tx) =>
+      upsertExternalRole(tx, { ...where, componentId: "urn:dmb:cmp:older", fields: ["old"] }),
+    );
+    await db.$transaction((tx) =>
+      replaceExternalGrants(tx, { ...where, kind: "user", subjects: [ANN], actor: "test" }),
+    );
     const combined = await want(db, [ports.sales, ports.health]);
     const older = expect.objectContaining({
       kind: "EXTERNAL",

@@ -17,9 +17,13 @@ afterAll(async () => await inventory.stop());
 const role = (name: string) => ({ hasuraId: HASURA, role: name });
 const COMPONENT = "urn:dmb:cmp:Older:port";
 const known = (name: string, ...fields: string[]) =>
-  upsertExternalRole(inventory.db, { ...role(name), componentId: COMPONENT, fields });
+  inventory.db.$transaction((tx) =>
+    upsertExternalRole(tx, { ...role(name), componentId: COMPONENT, fields }),
+  );
 const give = (name: string, subjects: string[], kind: "user" | "group" = "user") =>
-  replaceExternalGrants(inventory.db, { ...role(name), kind, subjects, actor: "test" });
+  inventory.db.$transaction((tx) =>
+    replaceExternalGrants(tx, { ...role(name), kind, subjects, actor: "test" }),
+  );
 
 async function live(name: string): Promise<string[]> {
   const rows = await inventory.db.grant.findMany({
@@ -55,19 +59,45 @@ describe("an external role", () => {
     expect(await readGeneration(inventory.db)).toBe(before);
   });
 
-  it.each(["admin", "ADMIN", " Admin\t", "", "  ", "x\u0000y", "x\u200by", "x\u00a0y", "x "])(
-    "is never called %j",
+  it.each([
+    ...["admin", "ADMIN", " Admin\t", "", "  ", "x\u0000y", "x\u200by", "x\u00a0y", "x ", "\ud800"],
+    ...[
+      "\uff41dmin",
+      "\u0430dmin",
+      "adm\u0131n",
+      "adm\u00edn",
+      "a\u0301dmin",
+      "ad\u00admin",
+      "admin\u2060",
+    ],
+    ...["x\uff59", "p\u0430yroll", "o\ufb03ce", "x".repeat(257)],
+  ])("is never called %j", async (name) => {
+    const before = await inventory.db.externalRole.count();
+    await expect(known(name, "a")).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    expect(await inventory.db.externalRole.count()).toBe(before);
+  });
+
+  it.each(["sant\u00e9_role", "\u0440\u043e\u043b\u044c", "dom1.dp1.0.op.readrole", "Admin_of_x"])(
+    "may be called %j",
     async (name) => {
-      const before = await inventory.db.externalRole.count();
-      await expect(known(name, "a")).rejects.toMatchObject({ code: "BAD_REQUEST" });
-      expect(await inventory.db.externalRole.count()).toBe(before);
+      await known(name, "a");
+      expect(await fieldsOf(name)).toEqual(["a"]);
     },
   );
+
+  it("has a component that is named", async () => {
+    for (const componentId of ["", " urn:x", "urn:\u0000", "u".repeat(257)]) {
+      const asked = { ...role("orphan_role"), componentId, fields: [] };
+      await expect(
+        inventory.db.$transaction((tx) => upsertExternalRole(tx, asked)),
+      ).rejects.toMatchObject({ code: "BAD_REQUEST", problems: [{ path: "componentId" }] });
+    }
+  });
 
   it.each(["", "a b", "1a", "a-b", "é", "x".repeat(300)])("has no root field %j", async (field) => {
     await expect(known("faulty_role", "a", field)).rejects.toMatchObject({
       code: "BAD_REQUEST",
-      problems: [{ path: "fields.1" }],
+      problems: [{ path: "rootFields.1" }],
     });
     expect(await inventory.db.externalRole.count({ where: { name: "faulty_role" } })).toBe(0);
   });
@@ -79,7 +109,16 @@ describe("an external role", () => {
     const purpose = { namespace: "ROLE" as const, purpose: "role", environment, portId };
     const claim = { ...purpose, name: "owner_role" };
     await db.$transaction((tx) => claimNames(tx, HASURA, [claim]));
-    await expect(known("owner_role", "a")).rejects.toMatchObject({ code: "NAME_TAKEN" });
+    const refused = {
+      code: "NAME_TAKEN",
+      problems: [{ path: "role", message: expect.stringContaining("urn:dmb:cmp:owner") }],
+    };
+    await expect(known("owner_role", "a")).rejects.toMatchObject(refused);
+    await expect(give("owner_role", [ANN])).rejects.toMatchObject(refused);
+    const gone = { ...role("owner_role"), reason: "gone" };
+    await expect(db.$transaction((tx) => removeExternalRole(tx, gone))).rejects.toMatchObject(
+      refused,
+    );
     expect(await db.externalRole.count({ where: { name: "owner_role" } })).toBe(0);
     await known("taken_role", "a");
     const taken = await db.$transaction((tx) =>
@@ -88,15 +127,30 @@ describe("an external role", () => {
     expect(taken).toEqual([expect.objectContaining({ owner: "the role taken_role" })]);
   });
 
+  it("never sees a root field of a port, and the port is named", async () => {
+    await expect(known("nosy_role", "a", "orders", "vaccinations")).rejects.toMatchObject({
+      code: "NAME_TAKEN",
+      problems: [
+        { path: "rootFields.1", message: expect.stringContaining("urn:dmb:cmp:sales") },
+        { path: "rootFields.2", message: expect.stringContaining("urn:dmb:cmp:health") },
+      ],
+    });
+    expect(await inventory.db.externalRole.count({ where: { name: "nosy_role" } })).toBe(0);
+  });
+
   it("is not taken over by another component, however that is spelt", async () => {
     const { db } = inventory;
     await known("guarded_role", "a");
     const other = { ...role("guarded_role"), fields: ["b"] };
     await expect(
-      upsertExternalRole(db, { ...other, componentId: "urn:dmb:cmp:other" }),
+      db.$transaction((tx) =>
+        upsertExternalRole(tx, { ...other, componentId: "urn:dmb:cmp:other" }),
+      ),
     ).rejects.toMatchObject({ code: "NAME_TAKEN" });
     expect(await fieldsOf("guarded_role")).toEqual(["a"]);
-    await upsertExternalRole(db, { ...other, componentId: COMPONENT.toUpperCase() });
+    await db.$transaction((tx) =>
+      upsertExternalRole(tx, { ...other, componentId: COMPONENT.toUpperCase() }),
+    );
     expect(await fieldsOf("guarded_role")).toEqual(["b"]);
   });
 
@@ -134,15 +188,19 @@ describe("an external role", () => {
     const { db } = inventory;
     await known("ending_role", "a");
     await give("ending_role", [ANN]);
-    await removeExternalRole(db, { ...role("ending_role"), reason: "gone" });
+    await db.$transaction((tx) =>
+      removeExternalRole(tx, { ...role("ending_role"), reason: "gone" }),
+    );
     expect(await live("ending_role")).toEqual([]);
     expect(await db.ownedName.count({ where: { name: "ending_role" } })).toBe(0);
     await expect(give("ending_role", [ANN])).rejects.toMatchObject({ code: "NOT_FOUND" });
-    await upsertExternalRole(db, {
-      ...role("ending_role"),
-      componentId: "urn:dmb:cmp:next",
-      fields: ["b"],
-    });
+    await db.$transaction((tx) =>
+      upsertExternalRole(tx, {
+        ...role("ending_role"),
+        componentId: "urn:dmb:cmp:next",
+        fields: ["b"],
+      }),
+    );
     expect(await live("ending_role")).toEqual([]);
     expect(await fieldsOf("ending_role")).toEqual(["b"]);
   });

@@ -223,14 +223,23 @@ describe("a change", () => {
     const { db } = inventory;
     const role = { hasuraId: HASURA, role: "older_role" };
     const component = { ...role, componentId: "urn:dmb:cmp:older" };
-    await upsertExternalRole(db, { ...component, fields: ["old_a"] });
+    await db.$transaction((tx) => upsertExternalRole(tx, { ...component, fields: ["old_a"] }));
     const users = { ...role, kind: "user" as const, actor: "test" };
-    await enforced((await replaceExternalGrants(db, { ...users, subjects: [ANN] })).generation);
+    await enforced(
+      (await db.$transaction((tx) => replaceExternalGrants(tx, { ...users, subjects: [ANN] })))
+        .generation,
+    );
     expect(await ask({ query: "{ old_a }" })).toBe("older_role");
-    await enforced((await upsertExternalRole(db, { ...component, fields: ["old_b"] })).generation);
+    await enforced(
+      (await db.$transaction((tx) => upsertExternalRole(tx, { ...component, fields: ["old_b"] })))
+        .generation,
+    );
     expect(await ask({ query: "{ old_a }" })).toBe("FIELD_NOT_GRANTED");
     expect(await ask({ query: "{ old_b }" })).toBe("older_role");
-    await enforced((await removeExternalRole(db, { ...role, reason: "gone" })).generation);
+    await enforced(
+      (await db.$transaction((tx) => removeExternalRole(tx, { ...role, reason: "gone" })))
+        .generation,
+    );
     expect(await ask({ query: "{ old_b }" })).toBe("FIELD_NOT_GRANTED");
   });
 

@@ -179,8 +179,12 @@ describe("usage", () => {
   it("counts an external role without a port, and notes its grants", async () => {
     const { db } = inventory;
     const role = { hasuraId: HASURA, role: "older_role" };
-    await upsertExternalRole(db, { ...role, componentId: "urn:x", fields: ["old"] });
-    await replaceExternalGrants(db, { ...role, kind: "user", subjects: [ANN], actor: "test" });
+    await db.$transaction((tx) =>
+      upsertExternalRole(tx, { ...role, componentId: "urn:x", fields: ["old"] }),
+    );
+    await db.$transaction((tx) =>
+      replaceExternalGrants(tx, { ...role, kind: "user", subjects: [ANN], actor: "test" }),
+    );
     await start();
     expect((await hook.post(ann, { query: "{ old }" })).status).toBe(200);
     await usage.flush();

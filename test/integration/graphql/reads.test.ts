@@ -256,9 +256,13 @@ describe("grants, subjects, sources and operations", () => {
     const { db, operations } = inventory;
     const role = { hasuraId: operations.hasuraId, role: "older_role" };
     const componentId = "urn:dmb:cmp:older:port";
-    await upsertExternalRole(db, { ...role, componentId, fields: ["old_b", "old_a"] });
+    await db.$transaction((tx) =>
+      upsertExternalRole(tx, { ...role, componentId, fields: ["old_b", "old_a"] }),
+    );
     const subjects = ["user:old"];
-    await replaceExternalGrants(db, { ...role, kind: "user", subjects, actor: "older" });
+    await db.$transaction((tx) =>
+      replaceExternalGrants(tx, { ...role, kind: "user", subjects, actor: "older" }),
+    );
     const holder = `holder { role ... on ExternalRole { componentId } ... on OutputPort { name } }`;
     const { grants } = await inventory.ask(
       `{ grants(filter: { subject: "user:old" }) { edges { node { environment outputPort { name } ${holder} } } } }`,

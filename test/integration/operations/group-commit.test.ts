@@ -178,7 +178,7 @@ describe("a Hasura that cannot do what is asked", () => {
     sandbox: NonNullable<Parameters<typeof startPlane>[0]>["sandbox"],
   ): Promise<Operation> => {
     const ports = await manyPorts({ product: "alone", database: `${DATABASE}_ALONE` });
-    plane = await startPlane({ sandbox: sandbox ?? {}, settings: { OPERATION_DEADLINE: "3" } });
+    plane = await startPlane({ sandbox: sandbox ?? {}, settings: { OPERATION_DEADLINE: "6" } });
     await plane.sandbox.addSnowflakeDatabase(`${DATABASE}_ALONE`, ports.sql(1));
     return plane.provision(ports.descriptor(0));
   };

@@ -2,7 +2,7 @@
 import { type App, startApp } from "../../../src/app.ts";
 import { readConfig } from "../../../src/config.ts";
 import { type Db, openDb } from "../../../src/inventory/db.ts";
-import { createLogger } from "../../../src/observability/logger.ts";
+import { createLogger, type Logger } from "../../../src/observability/logger.ts";
 import { sandboxEnvironment } from "../../../src/sandbox/environment.ts";
 import { startTestSandbox, type TestSandbox } from "../../support/sandbox.ts";
 import { type Reply, reply } from "./rest-face.ts";
@@ -31,10 +31,13 @@ export interface Traces {
   readonly grants: number;
 }
 
-export async function startFrontDoor(settings: Record<string, string> = {}): Promise<FrontDoor> {
+export async function startFrontDoor(
+  settings: Record<string, string> = {},
+  log: Logger = createLogger({ level: "silent" }),
+): Promise<FrontDoor> {
   const sandbox = await startTestSandbox();
   const config = readConfig({ ...sandboxEnvironment(sandbox), PORT: "0", ...settings });
-  const app: App = await startApp(config, createLogger({ level: "silent" }));
+  const app: App = await startApp(config, log);
   const db = openDb(sandbox.databaseUrl, { poolSize: 2 });
   const url = app.urls.rest ?? "";
   const send = (path: string, init: RequestInit): Promise<Reply> =>

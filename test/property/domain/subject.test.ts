@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseRefs, parseSubject } from "../../../src/domain/subject.ts";
+import { parseRefs, parseSubject, spelledSubject } from "../../../src/domain/subject.ts";
 
 const name = fc.oneof(
   fc.stringMatching(/^[a-zA-Z0-9._@# -]{1,30}$/),
@@ -25,6 +25,9 @@ describe("refs", () => {
       fc.property(ref, (any) => {
         const parsed = parseSubject(any);
         if (parsed.ok) {
+          const { subject, spelling } = spelledSubject(any);
+          expect(subject).toBe(parsed.subject);
+          expect(parseSubject(spelling)).toEqual(parsed);
           expect(parsed.subject).toMatch(/^(user|group):[^\p{C}]+$/u);
           expect(parseSubject(parsed.subject)).toEqual(parsed);
         } else expect(parsed.problem.message).not.toBe("");

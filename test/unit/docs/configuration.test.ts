@@ -94,7 +94,7 @@ describe("the page of settings", () => {
     // Some are right only beside others; what counts here is the value itself.
     const beside = [
       ...["HOST", "SOURCE_CREDENTIALS", "ADMIN_OIDC_ISSUER", "ADMIN_AUDIENCE"],
-      ...["AZURE_CLIENT_ID", "AZURE_AUTHORITY_HOST"],
+      ...["AZURE_CLIENT_ID", "AZURE_AUTHORITY_HOST", "ROLE_MAPPER_MIRROR"],
     ];
     if (!beside.includes(name)) expect(faults).toEqual([]);
     else expect(faults).not.toContain(name);

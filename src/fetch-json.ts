@@ -1,4 +1,4 @@
-/** Reading a JSON document of an identity provider: within a time, up to a size, from the address that was asked. */
+/** JSON over HTTP: within a time, up to a size, from the address that was asked. */
 
 export interface JsonAnswer {
   readonly status: number;
@@ -9,6 +9,10 @@ export interface JsonAnswer {
 
 /** How to ask, and how much may come back. */
 export interface JsonBounds {
+  /** @default GET */
+  readonly method?: "GET" | "PUT";
+  /** Sent as JSON. */
+  readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** For the whole of it, in milliseconds. */
   readonly timeoutMs: number;
@@ -17,14 +21,20 @@ export interface JsonBounds {
 }
 
 /**
- * GETs a document. A redirect is a failure: an address was configured, not whatever it leads to.
+ * Asks once. A redirect is a failure: an address was configured, not whatever it leads to.
  * @throws what fetch throws, also when the time is over; Error when the answer is too large
  */
 export async function fetchJson(url: URL, bounds: JsonBounds): Promise<JsonAnswer> {
   const response = await fetch(url, {
+    method: bounds.method ?? "GET",
     redirect: "error",
     signal: AbortSignal.timeout(bounds.timeoutMs),
-    headers: { accept: "application/json", ...bounds.headers },
+    headers: {
+      accept: "application/json",
+      ...(bounds.body === undefined ? {} : { "content-type": "application/json" }),
+      ...bounds.headers,
+    },
+    ...(bounds.body === undefined ? {} : { body: JSON.stringify(bounds.body) }),
   });
   const text = await readText(response, bounds.maxBytes);
   return { status: response.status, headers: response.headers, body: parse(text) };
