@@ -13,7 +13,7 @@ export interface Item {
 export interface BatchPlan {
   /** Everything that is to be done for a port, now or later, as a person reads it. */
   readonly steps: ReadonlyMap<string, readonly Step[]>;
-  /** In the order in which they are written: sources that several ports need, the ports, sources that nobody needs. */
+  /** In the order in which they are written: the ports, each after the sources it shares; sources that nobody needs. */
   readonly items: readonly Item[];
   /** Why a port cannot be done without touching what is not ours. */
   readonly refused: ReadonlyMap<string, readonly Problem[]>;
@@ -106,7 +106,20 @@ function itemsOf(plans: ReadonlyMap<string, PortPlan>): Item[] {
       ...planned.drops.filter((step) => !drops.has(keyed(step.object))),
     ],
   }));
-  return [...sources.values(), ...ports.filter(({ steps }) => steps.length > 0), ...drops.values()];
+  const needed = withSourcesFirst(ports, [...sources.values()]);
+  return [...needed.filter(({ steps }) => steps.length > 0), ...drops.values()];
+}
+
+/** Each source stands before the first port that needs it: wherever the items are cut, ports before the cut are whole. */
+function withSourcesFirst(ports: readonly Item[], sources: readonly Item[]): Item[] {
+  const placed = new Set<Item>();
+  return ports.flatMap((item) => {
+    const its = sources.filter(
+      (source) => !placed.has(source) && item.ports.some((id) => source.ports.includes(id)),
+    );
+    for (const source of its) placed.add(source);
+    return [...its, item];
+  });
 }
 
 /** What several ports want done to one source is done once, as an item of its own. */

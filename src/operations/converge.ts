@@ -204,19 +204,20 @@ async function write(
   }
   if (planned.items.length === 0) return trying(state, () => fence(ctx, seen));
   const chosen = chooseWrite(ctx, seen, planned, state);
-  for (const id of chosen.left) pending.delete(id);
   const items = await prepare(state, seen, changes, planned, chosen.items);
-  if (items.length === 0) return;
-  const writing = { ...chosen, items };
   sayAll(state, items, "INFO", chosen.reason);
-  await trying(state, async () => {
-    const { refused, held, troubled } = await sendWrite(ctx, seen, writing);
-    state.replaceRefused ||= troubled?.code === "HASURA_REFUSED";
-    for (const [id, error] of refused) settle(state, id, error);
-    noteSourceSteps(state, held);
-    if (troubled !== null) throw troubled;
-    for (const id of portsOf(items)) if (!planned.later.has(id)) settle(state, id, null);
-  });
+  if (items.length > 0)
+    await trying(state, async () => {
+      const { refused, held, troubled } = await sendWrite(ctx, seen, { ...chosen, items });
+      state.replaceRefused ||= troubled?.code === "HASURA_REFUSED";
+      for (const [id, error] of refused) settle(state, id, error);
+      noteSourceSteps(state, held);
+      if (troubled !== null) throw troubled;
+      for (const id of portsOf(items))
+        if (!planned.later.has(id) && !chosen.left.has(id)) settle(state, id, null);
+    });
+  // Only now: what they share with others may have been written, and is recorded as intended by them too.
+  for (const id of chosen.left) pending.delete(id);
 }
 
 /** @returns the items that are still wanted; they are recorded as intended, and that a write is on its way */

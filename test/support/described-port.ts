@@ -34,6 +34,7 @@ const VIEW_COLUMNS = [
 export function describePort(example: string, as: DescribedPort): string {
   const { product, port, database = "HEALTHCARE", view = "VACCINATIONS_CLEAN_VIEW" } = as;
   return example
+    .replace("name: Vaccinations\n", `name: ${product}\n`)
     .replaceAll("healthcare:vaccinations:0", `healthcare:${product}:0`)
     .replaceAll("healthcare_vaccinations_0_vaccinationsgraphql", prefixOf(as))
     .replaceAll("vaccinations-graphql", `vaccinations-graphql${port}`)

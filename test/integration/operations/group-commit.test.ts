@@ -100,6 +100,23 @@ describe("a batch that would take too long", () => {
     expect(writes.length).toBeGreaterThan(1);
     expect((await plane.stats()).writes).toBe(writes.length);
     expect(await logsOf(plane, ended[0]?.token ?? "")).toContain("COMMIT_MAX_SECONDS is 5");
+    await plane.stop();
+  });
+
+  it("also between a source and the ports that share it: the source is known as ours", async () => {
+    const database = `${DATABASE}_CUT_SOURCE`;
+    plane = await startPlane({
+      worker: false,
+      settings: { HASURA_REPLACE: "never", COMMIT_MAX_SECONDS: "0.001" },
+    });
+    const ports = await manyPorts({ product: "cutsource", database });
+    await plane.sandbox.addSnowflakeDatabase(database, ports.sql(4));
+    const ended = await provisionTogether(plane, ports, range(4));
+    expect(ended.map(({ status, result }) => [status, result])).toEqual(
+      range(4).map(() => ["COMPLETED", expect.any(String)]),
+    );
+    // The source by itself, then each of the ports.
+    expect((await plane.stats()).writes).toBe(5);
   });
 });
 

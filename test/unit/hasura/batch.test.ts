@@ -79,6 +79,45 @@ describe("a source that several ports of a batch need", () => {
     ]);
   });
 
+  it("stands before the first of them, so that a batch can be cut between products", () => {
+    const ofAnother = (role: string) =>
+      changeTo(
+        aPort({
+          role,
+          componentId: `urn:dmb:cmp:healthcare:cases:0:${role}`,
+          source: { ...one.source, name: "cases" },
+          table: ["DB", "S", role.toUpperCase()],
+          names: { ...one.names, customTableName: role, select: `${role}_select` },
+        }),
+      );
+    const { items } = planBatch(observing(EMPTY), [
+      changeTo(one),
+      ofAnother("three"),
+      changeTo(two),
+      ofAnother("four"),
+    ]);
+    expect(items.map(({ ports }) => ports.join(" "))).toEqual([
+      "one two",
+      "one",
+      "three four",
+      "three",
+      "two",
+      "four",
+    ]);
+  });
+
+  it("is made although only the source changes, and nothing of the ports", () => {
+    const moved = (port: typeof one) => ({
+      ...port,
+      source: { ...port.source, configuration: { value: {}, template: null, timeout: 60 } },
+    });
+    const { items } = planBatch(
+      observing(both),
+      [one, two].map((port) => changeTo(moved(port), owning(desired(port)))),
+    );
+    expect(items.map(({ ports }) => ports)).toEqual([["one", "two"]]);
+  });
+
   it("is dropped only when a plan has seen it empty, for a drop takes tables with it", () => {
     const { items } = planBatch(observing(both), [goingOne, goingTwo]);
     expect(items.flatMap(types)).not.toContain("snowflake_drop_source");
