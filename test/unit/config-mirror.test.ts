@@ -2,18 +2,8 @@ import { hostname, networkInterfaces } from "node:os";
 import { describe, expect, it } from "vitest";
 import { type Environment, readConfig } from "../../src/config.ts";
 import { AppError } from "../../src/errors.ts";
+import { PRODUCTION } from "../support/settings.ts";
 
-const PRODUCTION: Environment = {
-  DATABASE_URL: "postgresql://db/portcullis",
-  HASURA_URL: "https://hasura.example.com/",
-  HASURA_ADMIN_SECRET: "a-secret-of-hasura",
-  JWKS_URL: "https://login.example.com/keys",
-  JWT_AUDIENCE: "api://consumers",
-  JWT_ISSUER: "https://login.example.com",
-  SNOWFLAKE_HOST: "acme.snowflakecomputing.com",
-  SNOWFLAKE_USER: "HASURA_SVC",
-  SNOWFLAKE_PASSWORD: "pw-of-the-service",
-};
 const PORTS = { PORT: "8091", WEBHOOK_PORT: "8092", ADMIN_PORT: "8093" };
 const EVERYWHERE = { HOST: "0.0.0.0", WITBOOST_TOKEN: "a-token-of-witboost" };
 

@@ -1,18 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Environment, readConfig } from "../../src/config.ts";
 import { AppError } from "../../src/errors.ts";
+import { PRODUCTION } from "../support/settings.ts";
 
-const PRODUCTION: Environment = {
-  DATABASE_URL: "postgresql://db/portcullis",
-  HASURA_URL: "https://hasura.example.com/",
-  HASURA_ADMIN_SECRET: "a-secret-of-hasura",
-  JWKS_URL: "https://login.example.com/keys",
-  JWT_AUDIENCE: "api://consumers",
-  JWT_ISSUER: "https://login.example.com",
-  SNOWFLAKE_HOST: "acme.snowflakecomputing.com",
-  SNOWFLAKE_USER: "HASURA_SVC",
-  SNOWFLAKE_PASSWORD: "pw-of-the-service",
-};
 const ENTRA = {
   AZURE_TENANT_ID: "11111111-2222-3333-4444-555555555555",
   AZURE_CLIENT_ID: "an-application",

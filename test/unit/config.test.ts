@@ -2,20 +2,9 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Environment, readConfig, readSandboxSettings } from "../../src/config.ts";
+import { readConfig, readSandboxSettings } from "../../src/config.ts";
 import { AppError } from "../../src/errors.ts";
-
-const PRODUCTION: Environment = {
-  DATABASE_URL: "postgresql://db/portcullis",
-  HASURA_URL: "https://hasura.example.com/",
-  HASURA_ADMIN_SECRET: "a-secret",
-  JWKS_URL: "https://login.example.com/keys",
-  JWT_AUDIENCE: "api://consumers",
-  JWT_ISSUER: "https://login.example.com",
-  SNOWFLAKE_HOST: "acme.snowflakecomputing.com",
-  SNOWFLAKE_USER: "HASURA_SVC",
-  SNOWFLAKE_PASSWORD: "pw-of-the-service",
-};
+import { PRODUCTION } from "../support/settings.ts";
 
 const TENANT = "11111111-2222-3333-4444-555555555555";
 

@@ -4,21 +4,9 @@ import { describe, expect, it } from "vitest";
 import { readConfig, readSandboxSettings } from "../../../src/config.ts";
 import { AppError } from "../../../src/errors.ts";
 import { SETTING_NAMES } from "../../../src/settings.ts";
+import { PRODUCTION } from "../../support/settings.ts";
 
 const PAGE = join(import.meta.dirname, "..", "..", "..", "docs", "configuration.md");
-
-/** What must be set for anything to be read. */
-const BASE = {
-  DATABASE_URL: "postgresql://db/portcullis",
-  HASURA_URL: "https://hasura.example.com",
-  HASURA_ADMIN_SECRET: "a-secret",
-  JWKS_URL: "https://login.example.com/keys",
-  JWT_AUDIENCE: "api://consumers",
-  JWT_ISSUER: "https://login.example.com",
-  SNOWFLAKE_HOST: "acme.snowflakecomputing.com",
-  SNOWFLAKE_USER: "HASURA_SVC",
-  SNOWFLAKE_PASSWORD: "pw-of-the-service",
-};
 
 interface Row {
   readonly name: string;
@@ -64,15 +52,15 @@ describe("the page of settings", () => {
   it.each(rows.filter(({ fallback }) => codeIn(fallback) !== undefined))(
     "gives the default that $name has",
     ({ name, fallback }) => {
-      expect(BASE).not.toHaveProperty(name);
-      expect(read({ ...BASE, [name]: codeIn(fallback) ?? "" })).toEqual(read(BASE));
+      expect(PRODUCTION).not.toHaveProperty(name);
+      expect(read({ ...PRODUCTION, [name]: codeIn(fallback) ?? "" })).toEqual(read(PRODUCTION));
     },
   );
 
   it.each(rows.filter(({ fallback }) => fallback.startsWith("*required*")))(
     "calls $name required, and it is",
     ({ name }) => {
-      const { [name as keyof typeof BASE]: _, ...others } = BASE;
+      const { [name as keyof typeof PRODUCTION]: _, ...others } = PRODUCTION;
       expect(faultsOf(others)).toEqual([name]);
     },
   );
@@ -90,7 +78,7 @@ describe("the page of settings", () => {
   it.each(rows)("shows an example of $name that is accepted", ({ name, example }) => {
     const value = codeIn(example);
     expect(value).toBeDefined();
-    const faults = faultsOf({ ...BASE, [name]: value ?? "" });
+    const faults = faultsOf({ ...PRODUCTION, [name]: value ?? "" });
     // Some are right only beside others; what counts here is the value itself.
     const beside = [
       ...["HOST", "SOURCE_CREDENTIALS", "ADMIN_OIDC_ISSUER", "ADMIN_AUDIENCE"],
