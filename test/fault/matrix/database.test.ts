@@ -42,7 +42,7 @@ async function terminate(): Promise<void> {
   await client.connect();
   await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name IN ($1, 'portcullis-committer')`,
+     WHERE datname = current_database() AND application_name IN ($1, 'portcullis-locks')`,
     [VICTIM],
   );
   await client.end();

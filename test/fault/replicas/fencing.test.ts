@@ -87,7 +87,7 @@ async function loseLock(sandbox: TestSandbox): Promise<void> {
   await client.connect();
   const { rowCount } = await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = 'portcullis-committer'`,
+     WHERE datname = current_database() AND application_name = 'portcullis-locks'`,
   );
   await client.end();
   expect(rowCount).toBe(1);
