@@ -35,6 +35,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: "fault", include: ["test/fault/**/*.test.ts"], ...postgres },
+      },
+      {
+        extends: true,
         test: { name: "conformance", include: ["test/conformance/*.test.ts"], ...postgres },
       },
       {

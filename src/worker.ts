@@ -18,12 +18,6 @@ export async function startWorker(
 ): Promise<Worker> {
   if (ctx.roleMapper === null) await forgetMirror(ctx.db, ctx.hasuraId);
   const stopping = new AbortController();
-  const runner = await startQueue({
-    databaseUrl: ctx.databaseUrl,
-    log: ctx.log,
-    reconcileSchedule: options.reconcileSchedule,
-    handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
-  });
   const sweepNow = (): void => {
     Promise.all([
       sweep(ctx.db, ctx.hasuraId),
@@ -31,15 +25,21 @@ export async function startWorker(
       wakeMirror(ctx, ctx.db),
     ]).catch((err: unknown) => ctx.log.warn({ err }, "the sweep failed"));
   };
-  // At start too: what a dead process left is taken up at once.
-  sweepNow();
+  const queue = await startQueue({
+    databaseUrl: ctx.databaseUrl,
+    log: ctx.log,
+    reconcileSchedule: options.reconcileSchedule,
+    handle: (wakeUp) => handleWakeUp(ctx, wakeUp, stopping.signal),
+    // What a dead process left is taken up at once.
+    onBegin: sweepNow,
+  });
   const timer = setInterval(sweepNow, OPERATION_SWEEP_MS);
   let stopped: Promise<void> | undefined;
   return {
     stop() {
       clearInterval(timer);
       stopping.abort();
-      stopped ??= runner.stop();
+      stopped ??= queue.stop();
       return stopped;
     },
   };

@@ -121,6 +121,9 @@ async function call(redact: Redact, url: string, init: RequestInit): Promise<unk
   throw refused(redact, status, refusal.data);
 }
 
+/** What Hasura says when its own database does not answer it as it should (hasura/graphql-engine, Postgres/Connection). */
+const OWN_DATABASE_TROUBLE = /^(database query error|connection error)$/;
+
 function refused(redact: Redact, status: number, refusal: Refusal): AppError {
   if (status === 409)
     return new AppError(
@@ -130,6 +133,9 @@ function refused(redact: Redact, status: number, refusal: Refusal): AppError {
     );
   if (status === 401)
     return unavailable("refused the admin secret: check HASURA_ADMIN_SECRET", refusal);
+  // Of a write it is then not known whether it was stored.
+  if (status >= 500 && OWN_DATABASE_TROUBLE.test(refusal.error))
+    return unavailable("has trouble with the database that holds its metadata", refusal);
   return new RefusedByHasura(explainRefusal(refusal, redact), refusal);
 }
 

@@ -50,6 +50,8 @@ export interface PortChange {
   readonly desired: DesiredObjects | null;
   /** Objects recorded as this port's; its sources among them. */
   readonly owned: readonly OwnedObject[];
+  /** Where its earlier revisions had their tables: what carries its mark there is its own, as after a restored backup. */
+  readonly former?: readonly OwnedObject[] | undefined;
   /** Names of sources that ports outside of this batch still use. */
   readonly sharedSources: ReadonlySet<string>;
 }
@@ -82,7 +84,9 @@ export function planPort(
     refusals.push({ path, message, suggestion });
   };
   const kept = new Set(change.desired === null ? [] : refsOf(change.desired).map(keyed));
-  const stale = change.owned.filter((object) => !kept.has(keyed(object)));
+  const owned = new Set(change.owned.map(keyed));
+  const former = change.former?.filter((object) => !owned.has(keyed(object))) ?? [];
+  const stale = [...change.owned, ...former].filter((object) => !kept.has(keyed(object)));
   const removed = removals(observed, change, stale, refuse);
   const drops = sourceDrops(observed, change, stale, removed, keptSources);
   const broken = removed.some((each) => isBrokenStep(observed, each));

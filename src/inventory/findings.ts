@@ -24,14 +24,14 @@ const PAGE = 1_000;
 /**
  * Makes the live findings of a Hasura those that were seen now. An acknowledgement stays while the difference is the
  * same.
- * @param portId only those of this port were looked for
+ * @param scope only those of this port, and what is wrong with this source of its, were looked for
  * @returns how many are new, and how many are gone
  */
 export async function replaceFindings(
   tx: Tx,
   hasuraId: string,
   seen: readonly SeenFinding[],
-  portId?: string,
+  scope?: { readonly portId: string; readonly sourceName: string | null },
 ): Promise<{ found: number; gone: number }> {
   let found = 0;
   for (let at = 0; at < seen.length; at += PAGE)
@@ -40,7 +40,8 @@ export async function replaceFindings(
   const gone = await tx.$executeRaw`
     UPDATE finding SET ended_at = now()
     WHERE hasura_id = ${hasuraId} AND ended_at IS NULL
-      AND (${portId ?? null}::uuid IS NULL OR port_id = ${portId ?? null}::uuid)
+      AND (${scope === undefined}::boolean OR port_id = ${scope?.portId ?? null}::uuid
+        OR (object = 'SOURCE' AND kind <> 'ORPHAN' AND name = 'source ' || ${scope?.sourceName ?? null}::text))
       AND (kind::text, object, key) NOT IN (
         SELECT * FROM unnest(${keys.map(({ kind }) => kind)}::text[],
           ${keys.map(({ object }) => object)}::text[], ${keys.map(({ key }) => key)}::text[]))`;

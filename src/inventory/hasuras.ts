@@ -1,5 +1,5 @@
 /** What is known of each Hasura: where it is, what its writes cost, and whether one of them is still on its way. */
-import type { Db, DbOrTx } from "./db.ts";
+import type { Db, DbOrTx, Tx } from "./db.ts";
 import type { HasuraWrite, Prisma } from "./generated/client.ts";
 
 /** Makes a Hasura known under its id, with the address it has now. */
@@ -38,6 +38,11 @@ export async function recordWrite(
     db.hasuraWrite.create({ data: write }),
     db.hasura.update({ where: { id: write.hasuraId }, data: { pendingVersion: null } }),
   ]);
+}
+
+/** Says that the next reconcile has to look though Hasura's version is what it was: it is the ports that have changed. */
+export async function forgetReconciled(tx: Tx, hasuraId: string): Promise<void> {
+  await tx.hasura.update({ where: { id: hasuraId }, data: { reconciledVersion: null } });
 }
 
 /** How many of the last writes count: enough to tell costs apart, few enough to follow a Hasura that grows. */

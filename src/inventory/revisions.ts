@@ -49,6 +49,37 @@ export async function readRevisions(
     }));
 }
 
+/** Where a port's table was to be by some revision of it. */
+export interface FormerPlace {
+  readonly portId: string;
+  /** Name of Hasura's source, and its kind here. */
+  readonly source: string;
+  readonly sourceKind: string;
+  readonly path: readonly string[];
+}
+
+const formerPlaces = z.array(
+  z.object({
+    portId: z.string(),
+    source: z.string(),
+    sourceKind: z.string(),
+    path: z.array(z.string()),
+  }),
+);
+
+/** Every place that a table of these ports ever had or was meant to have. */
+export async function placesOfPorts(
+  db: DbOrTx,
+  portIds: readonly string[],
+): Promise<FormerPlace[]> {
+  const rows = await db.$queryRaw`
+    SELECT DISTINCT r.port_id AS "portId", r.resolved->>'source' AS source,
+      s.kind AS "sourceKind", r.resolved->'path' AS path
+    FROM revision r JOIN source s ON s.id = r.source_id
+    WHERE r.port_id = ANY(${[...portIds]}::uuid[]) AND r.resolved IS NOT NULL`;
+  return formerPlaces.parse(rows);
+}
+
 export interface NewRevision {
   readonly portId: string;
   readonly spec: PortSpec;

@@ -7,6 +7,7 @@ import { combinedRoleNames } from "../inventory/combined-roles.ts";
 import type { DbOrTx } from "../inventory/db.ts";
 import type { ManagedObject, OutputPort, Source } from "../inventory/generated/client.ts";
 import { objectsOfPorts, readObjectKey } from "../inventory/objects.ts";
+import { type FormerPlace, placesOfPorts } from "../inventory/revisions.ts";
 import { sourcesUsedByOthers } from "../inventory/sources.ts";
 import { kindOf } from "../sources/sources.ts";
 import type { OperationsContext } from "./context.ts";
@@ -32,10 +33,14 @@ export interface KnownChange extends PortChange {
 
 type SourceWithObjects = Source & { readonly objects: readonly ManagedObject[] };
 
-/** What plans of these ports are made from, in their order. */
+/**
+ * What plans of these ports are made from, in their order.
+ * @param removed ids of ports whose records need no source any more
+ */
 export async function portChanges(
   db: DbOrTx,
   wanting: readonly WantedPort[],
+  removed: ReadonlySet<string> = new Set(),
 ): Promise<KnownChange[]> {
   const portIds = wanting.map(({ port }) => port.id);
   const objects = await objectsOfPorts(db, portIds);
@@ -45,10 +50,11 @@ export async function portChanges(
     where: { id: { in: [...sourceIds] } },
     include: { objects: { where: { kind: "SOURCE" } } },
   });
-  const shared = await sourcesUsedByOthers(db, [...sourceIds], portIds);
+  const shared = await sourcesUsedByOthers(db, [...sourceIds], [...portIds, ...removed]);
   const sharedSources = new Set(sources.filter(({ id }) => shared.has(id)).map(({ name }) => name));
   const byId = new Map(sources.map((source) => [source.id, source]));
   const byPort = grouped(objects, ({ portId }) => portId);
+  const formerByPort = grouped(await placesOfPorts(db, portIds), ({ portId }) => portId);
   return wanting.map(({ port, wanted, left = [] }) => {
     const own = byPort.get(port.id) ?? [];
     const ids = new Set(own.flatMap(({ sourceId }) => sourceId ?? []));
@@ -66,6 +72,7 @@ export async function portChanges(
         ),
         ...left,
       ],
+      former: (formerByPort.get(port.id) ?? []).flatMap((place) => formerObjects(place, port.role)),
       sharedSources,
       sources: its,
     };
@@ -81,6 +88,15 @@ function ownedObject(record: ManagedObject, sources: readonly SourceWithObjects[
   if (record.kind === "SOURCE") return { kind: "SOURCE", ...where };
   if (record.kind === "TABLE") return { kind: "TABLE", ...where, table };
   return { kind: "SELECT_PERMISSION", ...where, table, role };
+}
+
+function formerObjects({ source, sourceKind, path }: FormerPlace, role: string): OwnedObject[] {
+  const { hasuraKind } = kindOf({ kind: sourceKind as "snowflake" });
+  const where = { source, sourceKind: hasuraKind, table: path, confirmed: false };
+  return [
+    { kind: "TABLE", ...where },
+    { kind: "SELECT_PERMISSION", ...where, role },
+  ];
 }
 
 /** Hasura as it was found, and the version that a plan for it is fenced by. */

@@ -67,6 +67,8 @@ interface State {
   readonly costs: Costs;
   readonly pending: Map<string, Member>;
   readonly outcomes: Map<string, Outcome>;
+  /** Ports that Hasura holds nothing of any more, which is recorded in the end. */
+  readonly removed: Set<string>;
   readonly goneSources: Set<string>;
   /** Sources that were added for several ports, before any of these was known to hold. */
   readonly added: Map<string, { readonly sourceKind: string; readonly ports: readonly string[] }>;
@@ -88,6 +90,7 @@ export async function converge(
     costs: learnCosts(await lastWrites(ctx.db, ctx.hasuraId)),
     pending: new Map(members.map((member) => [member.port.id, member])),
     outcomes: new Map(),
+    removed: new Set(),
     goneSources: new Set(),
     added: new Map(),
     replaceRefused: false,
@@ -113,7 +116,7 @@ export async function converge(
 async function goRound(state: State): Promise<void> {
   const { ctx } = state;
   settleOverdue(state);
-  const changes = await portChanges(ctx.db, [...state.pending.values()]);
+  const changes = await portChanges(ctx.db, [...state.pending.values()], state.removed);
   // Nothing of it was ever meant for Hasura: it can go although Hasura is away.
   for (const { id, desired, owned } of changes)
     if (desired === null && owned.length === 0) settle(state, id, null);
@@ -151,8 +154,12 @@ function settleOverdue(state: State): void {
     if (deadlineAt.getTime() < Date.now()) settle(state, id, outOfTime(state.trouble?.message));
 }
 
-function settle({ pending, outcomes }: State, id: string, outcome: Outcome): void {
-  if (pending.delete(id)) outcomes.set(id, outcome);
+function settle({ pending, outcomes, removed }: State, id: string, outcome: Outcome): void {
+  const member = pending.get(id);
+  if (member === undefined) return;
+  pending.delete(id);
+  outcomes.set(id, outcome);
+  if (outcome === null && member.wanted === null) removed.add(id);
 }
 
 /** A port whose source Hasura could not use a moment ago waits until it is worth trying again. */

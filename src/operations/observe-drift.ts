@@ -23,7 +23,7 @@ export interface Drift {
   readonly differences: readonly Difference[];
 }
 
-/** @param portId only what concerns this port is told */
+/** @param portId only what concerns this port is told, its source included */
 export async function observeDrift(
   ctx: OperationsContext,
   seen: SeenHasura,
@@ -42,15 +42,11 @@ export async function observeDrift(
     },
     placeOf,
   );
-  return {
-    ports: ports.filter(({ id }) => portId === undefined || id === portId),
-    differences: found.filter(
-      (each) =>
-        // What is being changed is not yet what it was applied as.
-        (each.portId === null || !changing.has(each.portId)) &&
-        (portId === undefined || each.portId === portId),
-    ),
-  };
+  // What is being changed is not yet what it was applied as.
+  const differences = found.filter((each) => each.portId === null || !changing.has(each.portId));
+  if (portId === undefined) return { ports, differences };
+  const own = ports.filter(({ id }) => id === portId);
+  return { ports: own, differences: own.flatMap((port) => concerning(port, differences)) };
 }
 
 function observedPort(ctx: OperationsContext, row: AppliedRow): ObservedPort {
@@ -80,13 +76,16 @@ async function ownRoles(db: Db, hasuraId: string): Promise<ReadonlyMap<string, O
   );
 }
 
-/** Live sources of ours that no port holds a table of, or means to. */
+/** Live sources that we made, or meant to, and that no port holds a table of, or means to. */
 async function idleSources(
   db: Db,
   hasuraId: string,
 ): Promise<ReadonlyMap<string, { environment: string }>> {
   const rows = await db.source.findMany({
-    where: { hasuraId, removedAt: null, objects: { none: { kind: "TABLE" } } },
+    where: {
+      ...{ hasuraId, removedAt: null },
+      AND: [{ objects: { some: { kind: "SOURCE" } } }, { objects: { none: { kind: "TABLE" } } }],
+    },
     select: { name: true, environment: true },
   });
   return new Map(rows.map(({ name, environment }) => [name, { environment }]));

@@ -4,6 +4,7 @@ import { canonical } from "../hasura/metadata.ts";
 import { bumpGeneration } from "../inventory/access.ts";
 import type { DbOrTx, Tx } from "../inventory/db.ts";
 import type { Operation, OutputPort } from "../inventory/generated/client.ts";
+import { forgetReconciled } from "../inventory/hasuras.ts";
 import { keepOnlyNames, type NameClaim } from "../inventory/names.ts";
 import { awaitedRevisions, runningBeside } from "../inventory/operations.ts";
 import { setConditions } from "../inventory/ports.ts";
@@ -76,6 +77,7 @@ export async function leaveFailed(
     ...(hasFailed ? [{ ...state, type: "READY" as const }] : []),
   ]);
   await releaseNames(tx, [port]);
+  await forgetReconciled(tx, port.hasuraId);
   // The webhook knows names and phases: it must learn of both.
   await bumpGeneration(tx, { holders: [port.id] });
 }

@@ -5,6 +5,7 @@ import { objectKey, refsOf } from "../hasura/objects.ts";
 import { bumpGeneration, readGeneration } from "../inventory/access.ts";
 import type { Tx } from "../inventory/db.ts";
 import type { Operation, OutputPort } from "../inventory/generated/client.ts";
+import { forgetReconciled } from "../inventory/hasuras.ts";
 import { confirmObjects, keepOnlyObjects } from "../inventory/objects.ts";
 import { lockPorts, markApplied, setConditions } from "../inventory/ports.ts";
 import {
@@ -146,6 +147,7 @@ export async function recordApplied(
       return [{ ...port, appliedRevision: revision }];
     }),
   );
+  await forgetReconciled(tx, hasuraId);
   // Every replica would have to confirm a new generation: not for ports that are as they were.
   const same =
     released === 0 &&

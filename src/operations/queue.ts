@@ -1,5 +1,7 @@
 /** The queue only wakes workers; what is to be done stands in the operation rows. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Logger as QueueLogger, type Runner, run, type TaskList } from "graphile-worker";
+import { Pool } from "pg";
 import { z } from "zod";
 import type { Db, DbOrTx } from "../inventory/db.ts";
 import { Prisma } from "../inventory/generated/client.ts";
@@ -54,17 +56,76 @@ export function wakeSql(
     run_at := ${later?.at ?? null}::timestamptz, max_attempts := 3, job_key := ${key})`;
 }
 
+export interface Queue {
+  /** Takes no more wake-ups and waits for the tasks at hand. */
+  stop(): Promise<void>;
+}
+
+/** How long after a failed attempt the queue is taken up again, in milliseconds. */
+const TAKE_UP_PAUSE_MS = 1_000;
+
 /**
- * Starts taking wake-ups.
- * @returns the runner; `stop()` waits for the tasks at hand
+ * Starts taking wake-ups, and goes on until stopped, also when the database was away.
+ * @throws what the database throws when it cannot be reached at the start
  */
-export async function startQueue(options: {
-  databaseUrl: string;
-  log: Logger;
+export async function startQueue(options: QueueOptions): Promise<Queue> {
+  const { log } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const runners = new Set<Runner>();
+  let takingUp = Promise.resolve();
+  const begin = async (): Promise<void> => {
+    const runner = await startRunner(options);
+    runners.add(runner);
+    options.onBegin();
+    let isReplaced = false;
+    const replace = (err?: unknown): void => {
+      if (isReplaced || signal.aborted) return;
+      isReplaced = true;
+      log.warn({ err }, "the queue was lost, and is taken up again");
+      takingUp = takeUp();
+    };
+    // It gives itself up when it cannot tell the database that a task has ended; its tasks at hand go on meanwhile.
+    runner.events.once("pool:gracefulShutdown", () => replace());
+    const over = (err?: unknown): void => {
+      runners.delete(runner);
+      // It may have given itself up before anybody listened.
+      replace(err);
+    };
+    runner.promise.then(() => over(), over);
+  };
+  const takeUp = async (): Promise<void> => {
+    while (!signal.aborted)
+      try {
+        return await begin();
+      } catch (err) {
+        log.debug({ err }, "the queue cannot be taken up yet");
+        await sleep(TAKE_UP_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+      }
+  };
+  await begin();
+  return {
+    async stop() {
+      stopping.abort();
+      await takingUp;
+      // One that has given itself up is waited for.
+      const ended = (runner: Runner) => runner.stop().catch(() => runner.promise);
+      await Promise.allSettled([...runners].map(ended));
+    },
+  };
+}
+
+interface QueueOptions {
+  readonly databaseUrl: string;
+  readonly log: Logger;
   /** When Hasura is looked through by itself, as cron has it; null: never. */
-  reconcileSchedule: string | null;
-  handle: (wakeUp: WakeUp) => Promise<void>;
-}): Promise<Runner> {
+  readonly reconcileSchedule: string | null;
+  readonly handle: (wakeUp: WakeUp) => Promise<void>;
+  /** Told at the start and whenever it was taken up again: wake-ups may be lost. */
+  readonly onBegin: () => void;
+}
+
+async function startRunner(options: QueueOptions): Promise<Runner> {
   const task = (name: WakeUp["task"]) => async (payload: unknown) => {
     await options.handle(wakeUpSchema.parse({ ...(payload as object), task: name }));
   };
@@ -75,17 +136,41 @@ export async function startQueue(options: {
     `${CLEAN_SCHEDULE} clean ?max=1`,
     ...(reconcileSchedule === null ? [] : [`${reconcileSchedule} reconcile ?max=1`]),
   ];
-  return run({
-    connectionString: options.databaseUrl,
+  const pool = openPool(options);
+  const starting = run({
+    pgPool: pool,
     taskList,
     // Of several replicas one adds each of these.
     crontab: schedules.join("\n"),
     concurrency: 8,
-    maxPoolSize: 10,
     noHandleSignals: true,
     pollInterval: 1_000,
     logger: queueLogger(options.log),
+    // Told in batches, the end of a task that the database cannot be told of ends the runner; told one by one, it is a
+    // rejection that nobody handles, and ends the process.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
   });
+  const end = (): Promise<void> => pool.end();
+  try {
+    const runner = await starting;
+    runner.promise.then(end, end).catch(() => undefined);
+    return runner;
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/**
+ * The runner's own connections would be listened to only until it begins to close them; one that is lost after that
+ * would end the process.
+ */
+function openPool({ databaseUrl, log }: QueueOptions): Pool {
+  const pool = new Pool({ connectionString: databaseUrl, max: 10 });
+  const note = (err: Error): void => log.debug({ err }, "the queue has lost a connection");
+  pool.on("error", note);
+  pool.on("connect", (client) => client.on("error", note));
+  return pool;
 }
 
 /**

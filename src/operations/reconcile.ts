@@ -102,7 +102,10 @@ async function record(
   const drifted = ports.flatMap((port) => driftConditions(port, differences));
   const keys = new Set(drifted.map((state) => `${state.portId} ${state.type}`));
   return ctx.db.$transaction(async (tx) => {
-    const counts = await replaceFindings(tx, ctx.hasuraId, findingsOf(differences), portId);
+    const [own] = ports;
+    const scope =
+      portId === undefined ? undefined : { portId, sourceName: own?.objects.source.name ?? null };
+    const counts = await replaceFindings(tx, ctx.hasuraId, findingsOf(differences), scope);
     await setConditions(tx, [...drifted, ...(await mendedConditions(tx, ports, keys))]);
     if (portId === undefined)
       await tx.hasura.update({

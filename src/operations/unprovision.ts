@@ -2,6 +2,7 @@
 import { bumpGeneration } from "../inventory/access.ts";
 import { removeCombinedRolesOf } from "../inventory/combined-roles.ts";
 import type { Tx } from "../inventory/db.ts";
+import { forgetReconciled } from "../inventory/hasuras.ts";
 import { keepOnlyObjects } from "../inventory/objects.ts";
 import { awaitedRevisions } from "../inventory/operations.ts";
 import { lockPorts, setConditions } from "../inventory/ports.ts";
@@ -41,6 +42,7 @@ export async function recordRemoved(
       acceptedRevision: isReturning(port.id) ? port.acceptedRevision : null,
     })),
   );
+  await forgetReconciled(tx, hasuraId);
   const combined = await removeCombinedRolesOf(tx, portIds);
   return bumpGeneration(tx, { holders: [...portIds, ...combined] });
 }

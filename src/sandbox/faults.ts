@@ -35,8 +35,21 @@ const faultSchema = z.strictObject({
 
 type Fault = z.infer<typeof faultSchema>;
 
+/** A request that a fault was done to. */
+interface Hit {
+  /** Type of the metadata command, else the path. */
+  readonly what: string;
+  readonly action: Fault["action"];
+  readonly when: Fault["when"];
+  /** When it was hit, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** How many are remembered. */
+const HITS_MAX = 1_000;
+
 export interface Faults {
-  /** Serves `/sandbox/faults`: POST adds one, GET lists those left, DELETE clears them. */
+  /** Serves `/sandbox/faults`: POST adds one, GET lists those left and what was hit, DELETE clears both. */
   readonly handle: Handler;
   /** `handle` with the faults that are due. */
   wrap(handle: Handler): Handler;
@@ -44,16 +57,21 @@ export interface Faults {
 
 export function createFaults(): Faults {
   let active: Fault[] = [];
+  let hits: Hit[] = [];
 
-  const take = (names: readonly string[]): Fault | undefined => {
+  const take = (path: string, types: readonly string[]): Fault | undefined => {
+    const names = [path, ...types];
     const matching = active.filter(({ match }) => names.some((name) => name.includes(match)));
     for (const fault of matching)
       if (fault.skip > 0) fault.skip -= 1;
-      else if (fault.chance === 1 || Math.random() < fault.chance) return hit(fault);
+      else if (fault.chance === 1 || Math.random() < fault.chance)
+        return hit(fault, types[0] ?? path);
     return undefined;
   };
 
-  const hit = (fault: Fault): Fault => {
+  const hit = (fault: Fault, what: string): Fault => {
+    const { action, when } = fault;
+    hits = [...hits.slice(1 - HITS_MAX), { what, action, when, at: Date.now() }];
     fault.times -= 1;
     if (fault.times === 0) active = active.filter((other) => other !== fault);
     return fault;
@@ -62,7 +80,7 @@ export function createFaults(): Faults {
   const handle: Handler = async (request, response) => {
     if (requestUrl(request).pathname !== "/sandbox/faults") return false;
     if (!allowsMethod(request, response, ["GET", "POST", "DELETE"])) return true;
-    if (request.method === "DELETE") active = [];
+    if (request.method === "DELETE") [active, hits] = [[], []];
     if (request.method === "POST") {
       const given = faultSchema.safeParse(await readJson(request));
       if (!given.success) {
@@ -71,7 +89,7 @@ export function createFaults(): Faults {
       }
       active.push(given.data);
     }
-    sendJson(response, 200, { faults: active });
+    sendJson(response, 200, { faults: active, hits });
     return true;
   };
 
@@ -80,7 +98,7 @@ export function createFaults(): Faults {
     async (request, response) => {
       if (active.length === 0) return await next(request, response);
       const body = await readBody(request);
-      const fault = take([requestUrl(request).pathname, ...commandTypes(request, body)]);
+      const fault = take(requestUrl(request).pathname, commandTypes(request, body));
       const again = replay(request, body);
       return fault ? await apply(fault, next, again, response) : await next(again, response);
     };

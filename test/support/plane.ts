@@ -13,6 +13,8 @@ import {
 } from "../../src/operations/submit.ts";
 import { awaitOperation } from "../../src/operations/wait.ts";
 import { sandboxEnvironment } from "../../src/sandbox/environment.ts";
+import type { SourceInspector, SourceSettings } from "../../src/sources/kind.ts";
+import { startSources } from "../../src/sources/sources.ts";
 import { startWorker, type Worker } from "../../src/worker.ts";
 import { startTestSandbox, type TestSandbox, type TestSandboxOptions } from "./sandbox.ts";
 
@@ -42,6 +44,8 @@ export interface Plane {
   clearFaults(): Promise<void>;
   /** How many faults have not been made yet. */
   faultsLeft(): Promise<number>;
+  /** Ends our sessions with sources: the next look logs in. */
+  logOutOfSources(): Promise<void>;
   startWorker(): Promise<Worker>;
   stop(): Promise<void>;
 }
@@ -58,6 +62,7 @@ export async function example(name: string): Promise<string> {
 /**
  * @param options.worker whether operations are carried out; without, they wait
  * @param options.settings more of the environment
+ * @param options.sourceTimeoutMs how long a source may take for a login or an answer; no setting has it
  */
 export async function startPlane(
   options: {
@@ -65,6 +70,7 @@ export async function startPlane(
     settings?: Record<string, string>;
     log?: Logger;
     sandbox?: TestSandboxOptions;
+    sourceTimeoutMs?: number;
   } = {},
 ): Promise<Plane> {
   const sandbox = await startTestSandbox(options.sandbox);
@@ -73,7 +79,8 @@ export async function startPlane(
     config,
     options.log ?? createLogger({ level: "silent" }),
   );
-  const ctx = context.operations;
+  const sources = renewable(config.sources, options.sourceTimeoutMs);
+  const ctx: OperationsContext = { ...context.operations, inspector: sources };
   const workers: Worker[] = [];
   const begin = async (): Promise<Worker> => {
     const worker = await startWorker(ctx, { reconcileSchedule: null });
@@ -117,14 +124,34 @@ export async function startPlane(
       const response = await fetch(`${sandbox.url}/sandbox/faults`);
       return ((await response.json()) as { faults: unknown[] }).faults.length;
     },
+    logOutOfSources: () => sources.renew(),
     async stats() {
       return (await fetch(`${sandbox.url}/sandbox/stats`)).json() as ReturnType<Plane["stats"]>;
     },
     startWorker: begin,
     async stop() {
       await Promise.all(workers.map((worker) => worker.stop()));
+      await sources.stop();
       await context.stop();
       await sandbox.stop();
+    },
+  };
+}
+
+/** The way to sources, which can be closed and opened anew. */
+function renewable(
+  settings: SourceSettings,
+  timeoutMs: number | undefined,
+): SourceInspector & { renew(): Promise<void> } {
+  const open = (): SourceInspector => startSources(settings, { timeoutMs });
+  let current = open();
+  return {
+    inspect: (source, options) => current.inspect(source, options),
+    stop: () => current.stop(),
+    async renew() {
+      const former = current;
+      current = open();
+      await former.stop();
     },
   };
 }

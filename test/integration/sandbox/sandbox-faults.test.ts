@@ -142,8 +142,27 @@ describe("faults on demand", () => {
       faults: [{ match: "a", times: 3, action: "reset", when: "before" }],
     });
     const cleared = await fetch(`${url}/sandbox/faults`, { method: "DELETE" });
-    expect(await cleared.json()).toEqual({ faults: [] });
+    expect(await cleared.json()).toEqual({ faults: [], hits: [] });
     expect((await send({ type: "a" })).status).toBe(200);
+  });
+
+  it("tells what it has hit: a command by its type, anything else by its path", async () => {
+    const began = Date.now();
+    await add({ match: "track_table", action: "status", status: 503 });
+    await add({ match: "/healthz", action: "delay", when: "after", ms: 1 });
+    await send(NESTED);
+    await send({}, "/healthz");
+    await send({ type: "export_metadata" });
+    const { faults, hits } = (await (await fetch(`${url}/sandbox/faults`)).json()) as {
+      faults: unknown[];
+      hits: { at: number }[];
+    };
+    expect(faults).toEqual([]);
+    expect(hits).toMatchObject([
+      { what: "bulk_keep_going", action: "status", when: "before" },
+      { what: "/healthz", action: "delay", when: "after" },
+    ]);
+    for (const { at } of hits) expect(at).toBeGreaterThanOrEqual(began);
   });
 
   it.each([
