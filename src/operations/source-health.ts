@@ -4,7 +4,7 @@
  */
 import { toAppError } from "../errors.ts";
 import { brokenSource, type InconsistentObject } from "../hasura/inconsistencies.ts";
-import { sourceReload } from "../hasura/plan-port.ts";
+import { sourceReload } from "../hasura/steps.ts";
 import type { Source } from "../inventory/generated/client.ts";
 import { breakSource, brokenSources, mendSource, portOfSource } from "../inventory/sources.ts";
 import { kindOf } from "../sources/sources.ts";
