@@ -72,11 +72,11 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const { log } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const runners = new Set<Runner>();
+  const running = new Set<Running>();
   let takingUp = Promise.resolve();
   const begin = async (): Promise<void> => {
-    const runner = await startRunner(options);
-    runners.add(runner);
+    const started = await startRunner(options);
+    running.add(started);
     options.onBegin();
     let isReplaced = false;
     const replace = (err?: unknown): void => {
@@ -86,13 +86,13 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       takingUp = takeUp();
     };
     // It gives itself up when it cannot tell the database that a task has ended; its tasks at hand go on meanwhile.
-    runner.events.once("pool:gracefulShutdown", () => replace());
-    const over = (err?: unknown): void => {
-      runners.delete(runner);
-      // It may have given itself up before anybody listened.
-      replace(err);
+    started.runner.events.once("pool:gracefulShutdown", () => replace());
+    // It may have given itself up before anybody listened.
+    started.runner.promise.then(() => replace(), replace);
+    const forget = (): void => {
+      running.delete(started);
     };
-    runner.promise.then(() => over(), over);
+    started.ended.then(forget, forget);
   };
   const takeUp = async (): Promise<void> => {
     while (!signal.aborted)
@@ -108,9 +108,12 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     async stop() {
       stopping.abort();
       await takingUp;
-      // One that has given itself up is waited for.
-      const ended = (runner: Runner) => runner.stop().catch(() => runner.promise);
-      await Promise.allSettled([...runners].map(ended));
+      const stopAll = [...running].map(async ({ runner, ended }) => {
+        // One that has given itself up only says so.
+        await runner.stop().catch(() => undefined);
+        await ended;
+      });
+      await Promise.allSettled(stopAll);
     },
   };
 }
@@ -125,7 +128,13 @@ interface QueueOptions {
   readonly onBegin: () => void;
 }
 
-async function startRunner(options: QueueOptions): Promise<Runner> {
+interface Running {
+  readonly runner: Runner;
+  /** Settles as the runner does, when its connections are closed. */
+  readonly ended: Promise<void>;
+}
+
+async function startRunner(options: QueueOptions): Promise<Running> {
   const task = (name: WakeUp["task"]) => async (payload: unknown) => {
     await options.handle(wakeUpSchema.parse({ ...(payload as object), task: name }));
   };
@@ -150,13 +159,11 @@ async function startRunner(options: QueueOptions): Promise<Runner> {
     // rejection that nobody handles, and ends the process.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
   });
-  const end = (): Promise<void> => pool.end();
   try {
     const runner = await starting;
-    runner.promise.then(end, end).catch(() => undefined);
-    return runner;
+    return { runner, ended: runner.promise.finally(() => pool.end()) };
   } catch (error) {
-    await end();
+    await pool.end();
     throw error;
   }
 }
