@@ -1,6 +1,9 @@
 /** Advisory locks of PostgreSQL's: they belong to a connection, so PostgreSQL frees those of a process that dies. */
 import { Pool, type PoolClient } from "pg";
 
+/** What is locked, by the first half of a lock's key. The second is a name: a Hasura's id, or a subject. */
+export const LOCK_KINDS = { committer: 7_206, mirror: 7_207, subjectsAccess: 7_208 } as const;
+
 export interface Locks {
   /**
    * Does the work while it holds the lock.

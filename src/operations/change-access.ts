@@ -10,6 +10,7 @@ import { type DbOrTx, databaseTime, type Tx } from "../inventory/db.ts";
 import type { Operation, OperationKind, OutputPort } from "../inventory/generated/client.ts";
 import { classesInForce, endAdminGrant, giveAdminGrant } from "../inventory/grants.ts";
 import { bindGroups, holdBindings, type NewBinding, subjectsInUse } from "../inventory/groups.ts";
+import { LOCK_KINDS } from "../inventory/locks.ts";
 import {
   endOperation,
   lockRunning,
@@ -38,9 +39,6 @@ export interface AccessTarget {
   readonly subject: string | null;
 }
 
-/** First half of a lock's key; the second is the subject's. */
-const SUBJECT_LOCK = 7_207;
-
 /** Whoever changes this access next waits until the transaction ends. */
 export async function lockTarget(
   tx: Tx,
@@ -48,7 +46,7 @@ export async function lockTarget(
 ): Promise<void> {
   if (portId !== null) await lockPorts(tx, [portId]);
   else
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${SUBJECT_LOCK}::int, hashtext(${subject}))`;
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK_KINDS.subjectsAccess}::int, hashtext(${subject}))`;
 }
 
 /** Which changes follow one another: grants among themselves, and blocks. */

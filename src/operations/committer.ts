@@ -3,6 +3,7 @@
  * left, and lets go. PostgreSQL frees the lock of a process that dies.
  */
 import type { Operation } from "../inventory/generated/client.ts";
+import { LOCK_KINDS } from "../inventory/locks.ts";
 import { dueToCommit, dueTokens } from "../inventory/operations.ts";
 import { brokenSources } from "../inventory/sources.ts";
 import { commitBatch } from "./batch.ts";
@@ -11,9 +12,6 @@ import { combine, separate } from "./combine.ts";
 import type { OperationsContext } from "./context.ts";
 import { reconcile } from "./reconcile.ts";
 import { probeSources } from "./source-health.ts";
-
-/** Tells the lock from others; its name is the Hasura's. */
-const COMMITTER_LOCK = 7_206;
 
 /** The most operations in one batch: a rebuild in Hasura is shared by as many, and a failure concerns as few. */
 const BATCH_MAX = 100;
@@ -28,7 +26,7 @@ const ALONE: Partial<
  * @param stopping when aborted, the batch at hand is the last
  */
 export async function commitWaiting(ctx: OperationsContext, stopping: AbortSignal): Promise<void> {
-  const lock = { kind: COMMITTER_LOCK, name: ctx.hasuraId };
+  const lock = { kind: LOCK_KINDS.committer, name: ctx.hasuraId };
   do {
     const wasFree = await ctx.locks.hold(lock, (isLost) =>
       workOff(ctx, () => isLost() || stopping.aborted),

@@ -8,6 +8,7 @@ import { fingerprint } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
 import { awaitEnforced } from "../inventory/access.ts";
 import type { DbOrTx } from "../inventory/db.ts";
+import { LOCK_KINDS } from "../inventory/locks.ts";
 import {
   beginMirror,
   dueMirrors,
@@ -25,9 +26,6 @@ import {
 import type { RoleMapper, RoleMapperFailure } from "../role-mapper/client.ts";
 import type { OperationsContext } from "./context.ts";
 import { wake } from "./queue.ts";
-
-/** Tells the lock from others; its name is the Hasura's. */
-const MIRROR_LOCK = 7_207;
 
 /** Ports that are looked at before changes are noticed again. */
 const PORTS_AT_ONCE = 20;
@@ -60,7 +58,7 @@ export async function mirrorPorts(ctx: OperationsContext, stopping: AbortSignal)
   const { roleMapper, db, hasuraId } = ctx;
   if (roleMapper === null) return;
   const of = { hasuraId, url: roleMapper.url };
-  const lock = { kind: MIRROR_LOCK, name: hasuraId };
+  const lock = { kind: LOCK_KINDS.mirror, name: hasuraId };
   // Whoever was turned away relies on the holder: so it looks again after it let go.
   while (!stopping.aborted && (await isMirrorDue(db, of))) {
     const wasFree = await ctx.locks.hold(lock, (isLost) =>
