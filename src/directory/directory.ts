@@ -3,16 +3,9 @@ import { z } from "zod";
 import { canonicalSubjectName } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
 import { fetchJson, type JsonAnswer } from "../fetch-json.ts";
-import { openSignIn } from "./sign-in.ts";
+import { openSignIn, type SignInSettings } from "./sign-in.ts";
 
-export interface DirectorySettings {
-  readonly tenantId: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** What the sign-in asks for. */
-  readonly scopes: readonly string[];
-  /** Where one signs in: `https://login.microsoftonline.com`, or another cloud's. */
-  readonly authorityUrl: string;
+export interface DirectorySettings extends SignInSettings {
   /** `https://graph.microsoft.com`, or another cloud's. */
   readonly graphUrl: string;
 }

@@ -1,13 +1,22 @@
 /** Signing in to Microsoft Entra as an application, through Azure's own library. */
 import type { ClientSecretCredentialOptions } from "@azure/identity";
 import { AppError } from "../errors.ts";
-import type { DirectorySettings } from "./directory.ts";
+
+export interface SignInSettings {
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** What the sign-in asks for. */
+  readonly scopes: readonly string[];
+  /** Where one signs in: `https://login.microsoftonline.com`, or another cloud's. */
+  readonly authorityUrl: string;
+}
 
 /** A token for the scopes; kept and renewed by the library. @throws AppError DIRECTORY_UNAVAILABLE */
 type SignIn = (timeoutMs: number) => Promise<string>;
 
 /** Loads the library, which takes a while: do it at the start and not in the middle of a request. */
-export async function openSignIn(settings: DirectorySettings): Promise<SignIn> {
+export async function openSignIn(settings: SignInSettings): Promise<SignIn> {
   const { ClientSecretCredential } = await import("@azure/identity");
   const { tenantId, clientId, clientSecret, scopes } = settings;
   const authority = new URL(settings.authorityUrl);
