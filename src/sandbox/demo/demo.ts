@@ -8,9 +8,10 @@ import { sandboxEnvironment } from "../environment.ts";
 import { type Sandbox, startSandbox } from "../sandbox.ts";
 import { CheckFailed, type Checks, createChecks } from "./checks.ts";
 import { hasuraStats, tokenFor } from "./clients.ts";
-import { leaveProvisioned, runLifecycle, type Stage } from "./lifecycle.ts";
+import { leaveProvisioned, runLifecycle } from "./lifecycle.ts";
 import { jsonPrinter, type Printer, textPrinter } from "./print.ts";
 import { type Service, startService } from "./service.ts";
+import type { Stage } from "./stage.ts";
 
 interface DemoOptions {
   /** Leave everything running until Ctrl-C, and print what to try. */

@@ -2,54 +2,25 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Sandbox } from "../sandbox.ts";
-import { type Checks, holds, same } from "./checks.ts";
+import { isLookedAfter } from "./admin.ts";
+import { holds, same } from "./checks.ts";
 import { graphql, hasuraStats, pollStatus, post, tokenFor, witboost } from "./clients.ts";
-import type { Service } from "./service.ts";
+import {
+  ALICE,
+  ANALYSTS,
+  BOB,
+  CAROL,
+  PORT,
+  query,
+  reads,
+  refused,
+  SELECT,
+  type Stage,
+} from "./stage.ts";
 
 const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "examples");
 
-const PORT = "urn:dmb:cmp:healthcare:vaccinations:0:vaccinations-graphql";
-const SELECT = "healthcare_vaccinations_0_vaccinationsgraphql_select";
 const RENAMED = "healthcare_vaccinations_0_vaccinationsgraphql_by_age";
-const ALICE = "alice@example.com";
-const BOB = "bob@example.com";
-const CAROL = "carol@example.com";
-const ANALYSTS = "analysts";
-
-export interface Stage {
-  readonly checks: Checks;
-  readonly sandbox: Sandbox;
-  readonly service: Service;
-}
-
-type Rows = Record<string, unknown>[];
-
-/** Someone's query, sent through Hasura with their own token. */
-async function query(stage: Stage, field: string, columns: string, user: string, groups = "") {
-  const token = await tokenFor(stage.sandbox.url, user, groups);
-  const document = `{ ${field}(limit: 3) { ${columns} } }`;
-  const headers = { authorization: `Bearer ${token}` };
-  const answer = await graphql(`${stage.sandbox.hasuraUrl}/v1/graphql`, document, {}, headers);
-  return {
-    rows: (answer.data?.[field] ?? null) as Rows | null,
-    error: answer.errors?.[0]?.message ?? "",
-  };
-}
-
-async function refused(stage: Stage, user: string, groups = ""): Promise<string> {
-  const { rows, error } = await query(stage, SELECT, "LOCATION_KEY", user, groups);
-  same(rows, null, `${user} reads`);
-  holds(error !== "", `${user} got neither rows nor an error`);
-  return error;
-}
-
-async function reads(stage: Stage, user: string, groups = ""): Promise<string> {
-  const { rows, error } = await query(stage, SELECT, "DATE LOCATION_KEY", user, groups);
-  holds(rows !== null && rows.length > 0, `${user} got no rows: ${error}`);
-  return JSON.stringify(rows?.[0]);
-}
-
 async function planText(stage: Stage, input: Readonly<Record<string, unknown>>): Promise<string> {
   const answer = await graphql(
     `${stage.service.url}/graphql`,
@@ -83,6 +54,7 @@ export async function runLifecycle(stage: Stage): Promise<void> {
   const trips = await example("trips.yaml");
   await comesToBe(stage, vaccinations);
   await isGranted(stage, vaccinations);
+  await isLookedAfter(stage);
   await changes(stage, vaccinations, changed);
   await survives(stage, trips);
   await ends(stage, vaccinations, trips);
