@@ -15,6 +15,7 @@ import {
 } from "yaml";
 import type { Problem } from "../errors.ts";
 import { pathPart, quoted } from "./problem-text.ts";
+import { storable } from "./storable.ts";
 
 /** The limits of one text. Each is far above what a large data product needs. */
 export const YAML_LIMITS = {
@@ -135,7 +136,9 @@ function faultsIn(text: string): Faults {
   return {
     problems,
     add: (message, offset) => {
-      problems.push({ path: "", message: `${message}, ${position(text, offset)}` });
+      // The library quotes half a character where it stops within one.
+      const told = storable(message);
+      problems.push({ path: "", message: `${told}, ${position(text, offset)}` });
       if (problems.length >= YAML_LIMITS.problems) throw TOO_MANY_FAULTS;
     },
   };

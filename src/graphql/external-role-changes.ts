@@ -1,5 +1,4 @@
 /** The mutations on roles that belong to no output port. */
-import { z } from "zod";
 import {
   endExternalRole,
   putExternalRole,
@@ -7,6 +6,7 @@ import {
 } from "../operations/external-roles.ts";
 import { builder } from "./builder.ts";
 import { outcome, waitArg } from "./changes.ts";
+import { reasonRule } from "./inputs.ts";
 import { OperationNode } from "./operation.ts";
 
 const ExternalRoleInput = builder.inputType("ExternalRoleInput", {
@@ -49,20 +49,11 @@ const ExternalRoleGroupsInput = builder.inputType("ExternalRoleGroupsInput", {
   }),
 });
 
-const reason = {
-  schema: z
-    .string()
-    .trim()
-    .min(1, "is empty")
-    .max(1_000, "is longer than 1000 characters")
-    .refine((text) => !/[\0\p{Cs}]/u.test(text), "holds characters that cannot be kept"),
-};
-
 const RemoveExternalRoleInput = builder.inputType("RemoveExternalRoleInput", {
   description: "A role that is to be gone.",
   fields: (t) => ({
     role: t.string({ required: true, description: "The role in Hasura." }),
-    reason: t.string({ required: true, description: "Why.", validate: reason }),
+    reason: t.string({ required: true, description: "Why.", validate: reasonRule }),
   }),
 });
 

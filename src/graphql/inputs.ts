@@ -1,5 +1,6 @@
 /** Inputs that several fields take. */
 import { z } from "zod";
+import { isStorable } from "../domain/storable.ts";
 import { parseSubject } from "../domain/subject.ts";
 import { environmentKey } from "../domain/urn.ts";
 import { isTooLarge } from "../domain/yaml.ts";
@@ -10,14 +11,14 @@ import { builder } from "./builder.ts";
 /** How long a mutation may wait for its operation's end at most, in milliseconds. */
 export const MAX_WAIT_MS = 15_000;
 
-/** Why somebody does something: whoever is concerned reads it. PostgreSQL keeps neither NUL nor half a character. */
+/** Why somebody does something: whoever is concerned reads it. */
 export const reasonRule = {
   schema: z
     .string()
     .trim()
     .min(1, "is empty")
     .max(1_000, "is longer than 1000 characters")
-    .refine((text) => !/[\0\p{Cs}]/u.test(text), "holds a character that cannot be stored"),
+    .refine(isStorable, "holds a character that cannot be stored"),
 };
 
 const descriptorText = z.string().refine((text) => !isTooLarge(text), {

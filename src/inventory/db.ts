@@ -1,5 +1,6 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import { z } from "zod";
+import { storable } from "../domain/storable.ts";
 import { type Prisma, PrismaClient } from "./generated/client.ts";
 
 /** The inventory's client. Every function of this layer takes it, or a transaction of it, first. */
@@ -72,4 +73,9 @@ function nameStatements(): (query: { sql: string }) => string {
     names.set(sql, name);
     return name;
   };
+}
+
+/** JSON whose texts PostgreSQL can hold: what others say may have anything in it, and an excerpt can end anywhere. */
+export function storableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part) => (typeof part === "string" ? storable(part) : part));
 }

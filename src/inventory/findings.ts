@@ -1,6 +1,6 @@
 /** Findings: differences in Hasura that nobody asked for, from when they are first seen until they are gone. */
 import { AppError } from "../errors.ts";
-import type { DbOrTx, Tx } from "./db.ts";
+import { type DbOrTx, storableJson, type Tx } from "./db.ts";
 import type { Finding, FindingKind } from "./generated/client.ts";
 
 export interface SeenFinding {
@@ -58,7 +58,7 @@ async function addFindings(
       message, suggestion, expected, actual, fingerprint)
     SELECT gen_random_uuid(), ${hasuraId}, s.environment, s."portId", s.kind::"FindingKind",
       s.object, s.key, s.name, s.message, s.suggestion, s.expected, s.actual, s.fingerprint
-    FROM jsonb_to_recordset(${JSON.stringify(seen)}::jsonb) AS s (environment text, "portId" uuid,
+    FROM jsonb_to_recordset(${storableJson(seen)}::jsonb) AS s (environment text, "portId" uuid,
       kind text, object text, key text, name text, message text, suggestion text, expected jsonb,
       actual jsonb, fingerprint text)
     ON CONFLICT (hasura_id, kind, object, key) WHERE ended_at IS NULL DO UPDATE SET

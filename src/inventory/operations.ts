@@ -1,6 +1,6 @@
 /** Operation rows: the truth about every asked-for change. */
 import { AppError, type ErrorCode, type Problem } from "../errors.ts";
-import type { DbOrTx, Tx } from "./db.ts";
+import { type DbOrTx, storableJson, type Tx } from "./db.ts";
 import type { LogLevel, Operation, OperationKind, Prisma } from "./generated/client.ts";
 
 /** The channel on which an ended operation's token is told. Only a wake-up: the row is the truth. */
@@ -186,7 +186,7 @@ export async function endOperations(
   );
   await tx.$executeRaw`
     WITH outcome AS (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      SELECT * FROM jsonb_to_recordset(${storableJson(rows)}::jsonb)
         AS o (token uuid, status text, code text, result text, problems jsonb, info jsonb)),
     ended AS (
       UPDATE operation SET status = outcome.status::"OperationStatus", code = outcome.code,
@@ -214,7 +214,7 @@ export async function keepFirstPlans(
   if (plans.length === 0) return;
   await db.$executeRaw`
     UPDATE operation SET plan = kept.plan
-    FROM jsonb_to_recordset(${JSON.stringify(plans)}::jsonb) AS kept (token uuid, plan jsonb)
+    FROM jsonb_to_recordset(${storableJson(plans)}::jsonb) AS kept (token uuid, plan jsonb)
     WHERE operation.token = kept.token AND operation.plan IS NULL`;
 }
 

@@ -1,7 +1,7 @@
 import type { PortSpec } from "../domain/output-port.ts";
 import { componentKey } from "../domain/urn.ts";
 import { AppError } from "../errors.ts";
-import type { DbOrTx, Tx } from "./db.ts";
+import { type DbOrTx, storableJson, type Tx } from "./db.ts";
 import type { ConditionStatus, ConditionType, OutputPort } from "./generated/client.ts";
 
 /** Who a port is: its Hasura, environment and component URN. */
@@ -109,7 +109,7 @@ export async function setConditions(
   await tx.$executeRaw`
     INSERT INTO condition AS known (port_id, type, status, reason, message)
     SELECT s."portId", s.type::"ConditionType", s.status::"ConditionStatus", s.reason, s.message
-    FROM jsonb_to_recordset(${JSON.stringify(states)}::jsonb)
+    FROM jsonb_to_recordset(${storableJson(states)}::jsonb)
       AS s ("portId" uuid, type text, status text, reason text, message text)
     ON CONFLICT (port_id, type) DO UPDATE SET
       since = CASE WHEN known.status = excluded.status THEN known.since ELSE now() END,
@@ -149,7 +149,7 @@ export async function setPublicInfo(
 ): Promise<void> {
   await tx.$executeRaw`
     UPDATE output_port SET public_info = i."publicInfo", updated_at = now()
-    FROM jsonb_to_recordset(${JSON.stringify(infos)}::jsonb) AS i ("portId" uuid, "publicInfo" jsonb)
+    FROM jsonb_to_recordset(${storableJson(infos)}::jsonb) AS i ("portId" uuid, "publicInfo" jsonb)
     WHERE output_port.id = i."portId"`;
 }
 

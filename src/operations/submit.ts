@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { fingerprint } from "../domain/operation.ts";
+import { storable } from "../domain/storable.ts";
 import { parseRefs, spelledSubject } from "../domain/subject.ts";
 import { AppError } from "../errors.ts";
 import { bumpGeneration } from "../inventory/access.ts";
@@ -133,7 +134,8 @@ export async function submitValidation(
 ): Promise<string> {
   const token = randomUUID();
   const { descriptorKind } = input;
-  const descriptor = storable(input.descriptor);
+  // Another control character is as wrong, and at the same place: the verdict is the same.
+  const descriptor = storable(input.descriptor, "\u0001");
   const facts = {
     kind: "VALIDATE" as const,
     fingerprint: fingerprint({ kind: "VALIDATE", descriptor, descriptorKind }),
@@ -151,14 +153,6 @@ export async function submitValidation(
     await wake(tx, { task: "beside", token });
   });
   return token;
-}
-
-/**
- * PostgreSQL keeps neither NUL nor half a character in JSON. Another control character is as wrong, and at the same
- * place: the verdict is the same.
- */
-function storable(text: string): string {
-  return text.replace(/[\0\p{Cs}]/gu, "\u0001");
 }
 
 /** Nothing of the port is left, and nothing is on its way. */

@@ -23,6 +23,7 @@ const TEXTS: readonly [what: string, text: string, says: string | RegExp, field?
   ["a page", "<!doctype html><html></html>", "expected an object with `dataProduct`"],
   ["indented by tabs", VACCINATIONS.replaceAll("\n  ", "\n\t"), /tab/i],
   ["with a tab before a key", "dataProduct:\n\tid: x\n", /tab/i],
+  ["an escape of half a character", 'dataProduct: "\\😀"', "Invalid escape sequence \\\u{FFFD}"],
   ["an alias bomb", ALIAS_BOMB, "too many values"],
   ["an alias bomb of maps", MERGE_BOMB, "too many values"],
   ["an alias within its own anchor", "dataProduct: &a\n  components: [*a]\n", "nested deeper"],
