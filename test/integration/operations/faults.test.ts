@@ -8,12 +8,12 @@ let vaccinations: string;
 
 beforeAll(async () => {
   vaccinations = await example("vaccinations");
-  plane = await startPlane({
-    settings: { OPERATION_DEADLINE: "3", HASURA_TIMEOUT: "1", HASURA_WRITE_TIMEOUT: "1" },
-  });
+  plane = await startPlane({ settings: { HASURA_TIMEOUT: "1", HASURA_WRITE_TIMEOUT: "1" } });
 });
 afterAll(() => plane?.stop());
 
+/** For what is to fail by its deadline. */
+const impatient = () => ({ ...plane.ctx, deadlineMs: () => 3_000 });
 const clear = () => fetch(`${plane.sandbox.url}/sandbox/faults`, { method: "DELETE" });
 afterEach(async () => {
   await clear();
@@ -77,7 +77,9 @@ describe("trouble with Hasura that stays", () => {
       status: 503,
       body: "",
     });
-    const failed = await plane.provision(vaccinations);
+    const failed = await plane.end(
+      submitProvision(impatient(), { descriptor: vaccinations }, "test"),
+    );
     expect(failed.status).toBe("FAILED");
     // Whether the last try or the deadline comes first is a matter of milliseconds; the cause is told in both cases.
     expect(["HASURA_UNAVAILABLE", "DEADLINE"]).toContain(failed.code);
@@ -93,7 +95,7 @@ describe("trouble with Hasura that stays", () => {
     await plane.provision(vaccinations);
     await plane.updateAcl(vaccinations, ["user:alice_example.com"]);
     await plane.fault({ match: "/v1/metadata", times: 1_000, action: "reset" });
-    const token = await submitUnprovision(plane.ctx, { descriptor: vaccinations }, "test");
+    const token = await submitUnprovision(impatient(), { descriptor: vaccinations }, "test");
     expect(await plane.ctx.db.grant.count({ where: { endedAt: null } })).toBe(0);
     expect(await plane.end(token)).toMatchObject({ status: "FAILED" });
     expect((await plane.ctx.db.outputPort.findFirstOrThrow()).phase).toBe("FAILED");
