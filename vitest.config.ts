@@ -48,7 +48,6 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           ...postgres,
           testTimeout: 90_000,
-          fileParallelism: false,
         },
       },
     ],
