@@ -2,6 +2,7 @@
 import type { Problem } from "../errors.ts";
 import { isForbiddenRole } from "./access-index.ts";
 import { atAGlance, disguiseFault, invisibleFault, mixedScriptsFault } from "./lookalike.ts";
+import { GRAPHQL_NAME } from "./names.ts";
 
 /** A role that belongs to no port, as somebody asks for it. */
 export interface ExternalRoleSpec {
@@ -15,7 +16,6 @@ export interface ExternalRoleSpec {
 
 /** Characters of a name: roles, components and root fields. */
 const LONGEST_NAME = 256;
-const GRAPHQL_NAME = /^[_A-Za-z][_0-9A-Za-z]*$/;
 
 /** Everything that no role, component or root field can be called, by the members of the public schema. */
 export function externalRoleProblems(spec: ExternalRoleSpec): Problem[] {

@@ -9,7 +9,7 @@ import { quoted } from "./problem-text.ts";
 import { componentKey, environmentKey, parseComponentUrn, parseDataProductUrn } from "./urn.ts";
 
 /** A name as the GraphQL grammar has it. */
-const GRAPHQL_NAME = /^[_A-Za-z][_0-9A-Za-z]*$/;
+export const GRAPHQL_NAME = /^[_A-Za-z][_0-9A-Za-z]*$/;
 export const MAX_NAME_LENGTH = 128;
 
 /** Names that GraphQL, Hasura, Apollo Federation or Relay keep for themselves; so is all that begins with `__`. */

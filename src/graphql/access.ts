@@ -38,10 +38,11 @@ async function accessOfSubject(
 
 /** @throws AppError INVALID_REFS */
 function withGroups(ref: string, groups: readonly string[] | null | undefined): string[] {
-  const parsed = parseRefs(groups ?? []);
+  const parsed = parseRefs(groups ?? [], { path: "groups" });
   if (parsed.ok) return [...new Set([ref, ...parsed.subjects])];
-  const problems = parsed.problems.map((one) => ({ ...one, path: `groups${one.path.slice(4)}` }));
-  throw new AppError("INVALID_REFS", "It cannot be told which groups are meant.", { problems });
+  throw new AppError("INVALID_REFS", "It cannot be told which groups are meant.", {
+    problems: parsed.problems,
+  });
 }
 
 builder.prismaObjectField(OutputPortNode, "access", (t) =>

@@ -1,6 +1,6 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
 import type { Prisma } from "../inventory/generated/client.ts";
-import { standing } from "../inventory/in-force.ts";
+import { isInForce, standing } from "../inventory/in-force.ts";
 import { builder } from "./builder.ts";
 import { atArg, subjectMatches } from "./inputs.ts";
 import { OutputPortNode } from "./output-port.ts";
@@ -57,8 +57,7 @@ builder.prismaObjectField(AccessBlockNode, "state", (t) =>
     type: BlockState,
     select: { endedAt: true, until: true },
     description: "Whether it is in force now.",
-    resolve: ({ endedAt, until }) =>
-      endedAt === null && (until === null || until > new Date()) ? "LIVE" : "ENDED",
+    resolve: (row) => (isInForce(row, new Date()) ? "LIVE" : "ENDED"),
   }),
 );
 

@@ -1,4 +1,5 @@
 import type { ExplainQuestion } from "../access/explain.ts";
+import { GRAPHQL_NAME } from "../domain/names.ts";
 import { parseRefs, parseSubject } from "../domain/subject.ts";
 import { AppError, type Problem } from "../errors.ts";
 import { builder } from "./builder.ts";
@@ -29,8 +30,6 @@ export const ExplainAccessInput = builder.inputType("ExplainAccessInput", {
 
 type Input = typeof ExplainAccessInput.$inferInput;
 
-const GRAPHQL_NAME = /^[_A-Za-z][_0-9A-Za-z]*$/;
-
 /** @throws AppError BAD_REQUEST, INVALID_REFS */
 export function explainQuestion(input: Input): ExplainQuestion {
   return {
@@ -48,12 +47,10 @@ function whoAsks({ token, subject, groups }: Input): ExplainQuestion["who"] {
   }
   if (subject == null) throw unclear("subject", "is missing, and `token` too");
   const parsed = parseSubject(subject);
-  const refs = parseRefs(groups ?? []);
+  const refs = parseRefs(groups ?? [], { path: "groups" });
   const problems: Problem[] = [
     ...(parsed.ok ? [] : [{ ...parsed.problem, path: "subject" }]),
-    ...(refs.ok
-      ? []
-      : refs.problems.map((one) => ({ ...one, path: `groups${one.path.slice(4)}` }))),
+    ...(refs.ok ? [] : refs.problems),
   ];
   if (!parsed.ok || !refs.ok)
     throw new AppError("INVALID_REFS", "It cannot be told who is meant.", { problems });

@@ -1,7 +1,7 @@
 import { componentKey, environmentKey } from "../domain/urn.ts";
 import { AppError } from "../errors.ts";
 import type { GrantClass, Prisma } from "../inventory/generated/client.ts";
-import { inForce, standing } from "../inventory/in-force.ts";
+import { inForce, isInForce, standing } from "../inventory/in-force.ts";
 import { builder } from "./builder.ts";
 import { GrantHolder } from "./grant-holder.ts";
 import { atArg, subjectMatches } from "./inputs.ts";
@@ -124,8 +124,7 @@ builder.prismaObjectField(GrantNode, "state", (t) =>
     type: GrantState,
     select: { endedAt: true, until: true },
     description: "Whether it is in force now.",
-    resolve: ({ endedAt, until }) =>
-      endedAt === null && (until === null || until > new Date()) ? "LIVE" : "ENDED",
+    resolve: (row) => (isInForce(row, new Date()) ? "LIVE" : "ENDED"),
   }),
 );
 

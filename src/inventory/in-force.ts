@@ -9,6 +9,14 @@ interface Spans {
   until?: Date | null | { lte: Date } | { gt: Date };
 }
 
+/** Whether a row that was read is in force. */
+export function isInForce(
+  row: { readonly endedAt: Date | null; readonly until: Date | null },
+  now: Date,
+): boolean {
+  return row.endedAt === null && (row.until === null || row.until > now);
+}
+
 /** Those in force now. Whatever has begun is recorded, so only the ends are looked at. */
 export function inForce(now: Date): Spans {
   return { endedAt: null, OR: [{ until: null }, { until: { gt: now } }] };

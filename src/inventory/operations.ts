@@ -8,7 +8,11 @@ export const OPERATION_CHANNEL = "portcullis_operation";
 
 /** Kinds that one committer a Hasura carries out; those of one port one after the other. */
 const COMMITTED_KINDS: readonly OperationKind[] = [
-  ...(["PROVISION", "UNPROVISION", "RECONCILE", "COMBINE", "SEPARATE"] as const),
+  "PROVISION",
+  "UNPROVISION",
+  "RECONCILE",
+  "COMBINE",
+  "SEPARATE",
 ];
 
 /** Whether a committer carries it out, and not a worker beside it. */
@@ -174,7 +178,13 @@ export async function endOperation(tx: DbOrTx, token: string, outcome: Outcome):
   await endOperations(tx, [{ ...outcome, token }]);
 }
 
-/** The same for several. */
+/** Ends one as COMPLETED, and says in its log what came of it. */
+export async function completeOperation(tx: Tx, token: string, result: string): Promise<void> {
+  await logOperation(tx, token, "INFO", "end", result);
+  await endOperation(tx, token, { status: "COMPLETED", result });
+}
+
+/** Ends several. */
 export async function endOperations(
   tx: DbOrTx,
   outcomes: readonly (Outcome & { readonly token: string })[],

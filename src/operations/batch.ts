@@ -16,7 +16,7 @@ import {
 } from "../inventory/operations.ts";
 import { lockPorts, setConditions, setPublicInfo } from "../inventory/ports.ts";
 import { removeSource } from "../inventory/sources.ts";
-import { overdue, settleTrouble } from "./carry-out.ts";
+import { overdue, settleTrouble, timeLeft } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
 import { converge, type Member, type Say } from "./converge.ts";
 import { deployInfo } from "./deploy-info.ts";
@@ -172,11 +172,6 @@ async function prepareTeardowns(
     book.say(operation.token)("INFO", "access", "Nobody has access any more.");
     return { operation, port };
   });
-}
-
-/** Milliseconds until the first of their deadlines. */
-function timeLeft(operations: readonly Operation[]): number {
-  return Math.min(...operations.map(({ deadlineAt }) => deadlineAt.getTime() - Date.now()));
 }
 
 function memberOf(job: Job, book: Book): Member {

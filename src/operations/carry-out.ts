@@ -69,6 +69,11 @@ export async function overdue(
   return outOfTime(last?.message);
 }
 
+/** Milliseconds until the first of their deadlines. */
+export function timeLeft(operations: readonly Pick<Operation, "deadlineAt">[]): number {
+  return Math.min(...operations.map(({ deadlineAt }) => deadlineAt.getTime() - Date.now()));
+}
+
 /** @param before what kept it, if that is known */
 export function outOfTime(before: string | undefined): AppError {
   const cause = before === undefined ? "" : ` Before that: ${before}`;

@@ -12,7 +12,7 @@ import { classesInForce, endAdminGrant, giveAdminGrant } from "../inventory/gran
 import { bindGroups, holdBindings, type NewBinding, subjectsInUse } from "../inventory/groups.ts";
 import { LOCK_KINDS } from "../inventory/locks.ts";
 import {
-  endOperation,
+  completeOperation,
   lockRunning,
   logOperation,
   readOperation,
@@ -21,6 +21,7 @@ import {
 } from "../inventory/operations.ts";
 import { lockPorts } from "../inventory/ports.ts";
 import { unknownPort } from "./accept.ts";
+import { timeLeft } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
 import { lookUpGroups, needsBinding } from "./look-up-groups.ts";
 import { wakeMirror } from "./mirror.ts";
@@ -102,13 +103,10 @@ function targetOf({ hasuraId, portId }: Operation, asked: OperationRequest): Acc
 export async function changeAccess(ctx: OperationsContext, operation: Operation): Promise<void> {
   const generation = operation.accessGeneration ?? (await makeLater(ctx, operation));
   if (generation === null) return;
-  await awaitEnforced(ctx.db, generation, {
-    timeoutMs: operation.deadlineAt.getTime() - Date.now(),
-  });
+  await awaitEnforced(ctx.db, generation, { timeoutMs: timeLeft([operation]) });
   await ctx.db.$transaction(async (tx) => {
     const result = await resultOf(tx, operation);
-    await logOperation(tx, operation.token, "INFO", "end", result);
-    await endOperation(tx, operation.token, { status: "COMPLETED", result });
+    await completeOperation(tx, operation.token, result);
     await wakeFollowers(tx, operation);
     await wakeMirror(ctx, tx);
   });

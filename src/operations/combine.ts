@@ -1,3 +1,4 @@
+/** Roles over several ports, so that one query can be about all of them: made, mended and dropped by the one committer. */
 import { AppError, type Problem, toAppError } from "../errors.ts";
 import { bulkShape, learnCosts } from "../hasura/cost.ts";
 import type { Difference } from "../hasura/difference.ts";
@@ -20,6 +21,7 @@ import {
 import type { Operation } from "../inventory/generated/client.ts";
 import { lastWrites, notePendingWrite, pendingWrite } from "../inventory/hasuras.ts";
 import { endOperation, keepFirstPlans } from "../inventory/operations.ts";
+import { timeLeft } from "./carry-out.ts";
 import { type SeenHasura, seeHasura } from "./changes.ts";
 import type { OperationsContext } from "./context.ts";
 import { operationRequestSchema } from "./request.ts";
@@ -27,7 +29,7 @@ import { fence, frozen, sendWrite } from "./send-write.ts";
 
 /** Makes the role that an operation asks for. Carried out by the one committer. */
 export async function combine(ctx: OperationsContext, operation: Operation): Promise<void> {
-  const { token, deadlineAt } = operation;
+  const { token } = operation;
   const { combinedRoleId = "" } = operationRequestSchema.parse(operation.request);
   const role = await findCombinedRole(ctx.db, combinedRoleId);
   if (role === null || role.state === "UNWANTED")
@@ -36,7 +38,7 @@ export async function combine(ctx: OperationsContext, operation: Operation): Pro
   const generation = await ctx.db.$transaction((tx) => recordCombinedRole(tx, role.id, made.cost));
   if (generation === null)
     throw new AppError("SUPERSEDED", "The role is wanted no more since it was made.");
-  await awaitEnforced(ctx.db, generation, { timeoutMs: deadlineAt.getTime() - Date.now() });
+  await awaitEnforced(ctx.db, generation, { timeoutMs: timeLeft([operation]) });
   const { limits } = ctx.multiPort;
   const count = await ctx.db.combinedRole.count({ where: { hasuraId: ctx.hasuraId } });
   await endOperation(ctx.db, token, {
@@ -123,7 +125,7 @@ async function write(
 
 /** Drops the role that an operation ends, once no replica gives it any more. Carried out by the one committer. */
 export async function separate(ctx: OperationsContext, operation: Operation): Promise<void> {
-  const { token, deadlineAt } = operation;
+  const { token } = operation;
   const { combinedRoleId = "" } = operationRequestSchema.parse(operation.request);
   const end = async (result: string) =>
     endOperation(ctx.db, token, { status: "COMPLETED", result });
@@ -131,7 +133,7 @@ export async function separate(ctx: OperationsContext, operation: Operation): Pr
   if (role === null) return end("The role is gone already.");
   if (role.state !== "UNWANTED") return end(`The role ${role.name} is wanted again.`);
   const generation = operation.accessGeneration ?? 0n;
-  await awaitEnforced(ctx.db, generation, { timeoutMs: deadlineAt.getTime() - Date.now() });
+  await awaitEnforced(ctx.db, generation, { timeoutMs: timeLeft([operation]) });
   const seen = await seeSettled(ctx);
   const steps = isOurs(seen, role) ? combinedRoleRemoval(seen.index, role.name, seen.ownRoles) : [];
   if (steps.length > 0) await write(ctx, seen, role.id, steps, token);

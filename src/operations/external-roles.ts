@@ -21,8 +21,9 @@ import {
   upsertExternalRole,
 } from "../inventory/external-roles.ts";
 import type { Operation } from "../inventory/generated/client.ts";
-import { endOperation, logOperation } from "../inventory/operations.ts";
+import { completeOperation, logOperation } from "../inventory/operations.ts";
 import { recordOperation } from "./accept.ts";
+import { timeLeft } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
 import { lookUpGroups } from "./look-up-groups.ts";
 import { wake } from "./queue.ts";
@@ -142,11 +143,10 @@ export async function enforceExternalRole(
   const { externalRole } = operationRequestSchema.parse(request);
   if (accessGeneration === null || externalRole === undefined)
     throw new AppError("INTERNAL", "The operation's change is missing.");
-  await awaitEnforced(ctx.db, accessGeneration, { timeoutMs: deadlineAt.getTime() - Date.now() });
+  await awaitEnforced(ctx.db, accessGeneration, { timeoutMs: timeLeft([{ deadlineAt }]) });
   const result = resultOf(externalRole);
   await ctx.db.$transaction(async (tx) => {
-    await logOperation(tx, token, "INFO", "end", result);
-    await endOperation(tx, token, { status: "COMPLETED", result });
+    await completeOperation(tx, token, result);
   });
 }
 

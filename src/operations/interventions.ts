@@ -6,6 +6,7 @@ import type { Tx } from "../inventory/db.ts";
 import { acknowledgeFinding } from "../inventory/findings.ts";
 import type { Operation, OperationKind, Prisma } from "../inventory/generated/client.ts";
 import {
+  completeOperation,
   endOperation,
   isCommitted,
   lockRunning,
@@ -237,8 +238,7 @@ export async function pauseOutputPort(
       request: { reason },
     });
     const result = pauseResult(paused, guarded, reason);
-    await logOperation(tx, token, "INFO", "end", result);
-    await endOperation(tx, token, { status: "COMPLETED", result });
+    await completeOperation(tx, token, result);
   });
   return token;
 }

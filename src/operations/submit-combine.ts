@@ -1,7 +1,8 @@
 /**
  * Accepting that there is to be a role over several ports, or none any more: asked for by an admin, by a query that
  * needed one, or by the keeper of what nobody uses.
- */ import { randomUUID } from "node:crypto";
+ */
+import { randomUUID } from "node:crypto";
 import { fingerprint } from "../domain/operation.ts";
 import { AppError, type Problem, toAppError } from "../errors.ts";
 import {

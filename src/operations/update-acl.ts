@@ -5,13 +5,14 @@ import type { Operation } from "../inventory/generated/client.ts";
 import { replaceAclGrants } from "../inventory/grants.ts";
 import { bindGroups, type NewBinding } from "../inventory/groups.ts";
 import {
-  endOperation,
+  completeOperation,
   logOperation,
   readOperation,
   runningBefore,
   tornDownAfter,
 } from "../inventory/operations.ts";
 import { lockPort, setCondition } from "../inventory/ports.ts";
+import { timeLeft } from "./carry-out.ts";
 import type { OperationsContext } from "./context.ts";
 import { lookUpGroups } from "./look-up-groups.ts";
 import { wakeMirror } from "./mirror.ts";
@@ -23,9 +24,7 @@ export async function updateAcl(ctx: OperationsContext, operation: Operation): P
   const bindings = operation.accessGeneration === null ? await lookUpGroups(ctx, asked) : [];
   const generation = await replaceGrants(ctx, operation, bindings);
   if (generation === null) return;
-  await awaitEnforced(ctx.db, generation, {
-    timeoutMs: operation.deadlineAt.getTime() - Date.now(),
-  });
+  await awaitEnforced(ctx.db, generation, { timeoutMs: timeLeft([operation]) });
   await ctx.db.$transaction(async (tx) => {
     const { subjects = [] } = operationRequestSchema.parse(operation.request);
     await setCondition(tx, operation.portId ?? "", "ENFORCED", {
@@ -37,8 +36,7 @@ export async function updateAcl(ctx: OperationsContext, operation: Operation): P
       subjects.length === 0
         ? "Nobody has access."
         : `Access is given to exactly ${subjects.length} user(s) and group(s).`;
-    await logOperation(tx, operation.token, "INFO", "end", result);
-    await endOperation(tx, operation.token, { status: "COMPLETED", result });
+    await completeOperation(tx, operation.token, result);
     await wakeBeside(tx, [operation.portId ?? ""]);
     await wakeMirror(ctx, tx);
   });

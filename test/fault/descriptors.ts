@@ -5,12 +5,13 @@ import {
   componentIdOf,
   describePort as describe,
   prefixOf,
+  VIEW_COLUMNS,
+  VIEW_SCHEMA,
   viewsSql as viewsNamed,
 } from "../support/described-port.ts";
 
 /** The "Snowflake database" that has a view for each port. */
 export const DATABASE = "FAULTS";
-const SCHEMA = "VACCINATIONS_0";
 
 /**
  * A port as it can be asked to be. Variants of one port: 1 reads another view and has another select field than 0, 2
@@ -24,16 +25,6 @@ export interface PortAs {
 }
 
 const LEFT_OUT = "new_vaccine_doses_administered";
-const COLUMNS = [
-  "DATE",
-  "LOCATION_KEY",
-  "NEW_PERSONS_VACCINATED",
-  "NEW_PERSONS_FULLY_VACCINATED",
-  "NEW_VACCINE_DOSES_ADMINISTERED",
-  "CUMULATIVE_PERSONS_VACCINATED",
-  "CUMULATIVE_PERSONS_FULLY_VACCINATED",
-  "CUMULATIVE_VACCINE_DOSES_ADMINISTERED",
-];
 const EXAMPLE = readFileSync(
   join(import.meta.dirname, "..", "..", "examples", "vaccinations.yaml"),
   "utf8",
@@ -59,7 +50,7 @@ function selectOf(as: PortAs): string {
 
 /** The relation it reads, as Hasura spells it. */
 export function tableOf(as: PortAs): string[] {
-  return [DATABASE, SCHEMA, viewOf(as)];
+  return [DATABASE, VIEW_SCHEMA, viewOf(as)];
 }
 
 function viewOf({ product, port, variant }: PortAs): string {
@@ -84,7 +75,9 @@ export function expectedTable(as: PortAs): {
         select_aggregate: `${prefix}_aggregate`,
       },
     },
-    columns: COLUMNS.filter((name) => as.variant !== 2 || name !== LEFT_OUT.toUpperCase()).sort(),
+    columns: VIEW_COLUMNS.filter(
+      (name) => as.variant !== 2 || name !== LEFT_OUT.toUpperCase(),
+    ).sort(),
     comment: `portcullis:development:${componentIdOf(as)}`,
   };
 }

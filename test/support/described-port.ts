@@ -13,10 +13,10 @@ export interface DescribedPort {
 }
 
 /** The schema of every view. */
-const VIEW_SCHEMA = "VACCINATIONS_0";
+export const VIEW_SCHEMA = "VACCINATIONS_0";
 
 /** The columns of the example's contract. */
-const VIEW_COLUMNS = [
+export const VIEW_COLUMNS = [
   "DATE",
   "LOCATION_KEY",
   "NEW_PERSONS_VACCINATED",
