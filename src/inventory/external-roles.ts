@@ -10,7 +10,7 @@ import type { SubjectKind } from "../domain/subject.ts";
 import { componentKey } from "../domain/urn.ts";
 import { AppError } from "../errors.ts";
 import { bumpGeneration, readGeneration } from "./access.ts";
-import type { Tx } from "./db.ts";
+import { databaseTime, type Tx } from "./db.ts";
 import type { ExternalRole } from "./generated/client.ts";
 import { bindGroups, type NewBinding } from "./groups.ts";
 import { claimNames, ownersOf } from "./names.ts";
@@ -125,16 +125,17 @@ export async function replaceExternalGrants(
     return { generation: await readGeneration(tx), granted, ended };
   if (operation !== undefined)
     await bindGroups(tx, operation.bindings, { actor, operationToken: operation.token });
+  const at = await databaseTime(tx);
   // As lists: making ten thousand values of them by Prisma would keep this process from answering for seconds.
   await tx.$executeRaw`
-    UPDATE "grant" SET ended_at = now(), end_reason = 'not in the access list'
+    UPDATE "grant" SET ended_at = ${at}::timestamptz, end_reason = 'not in the access list'
     WHERE external_role_id = ${row.id}::uuid AND class = 'ACL' AND ended_at IS NULL
       AND subject = ANY(${ended}::text[])`;
   await tx.$executeRaw`
     INSERT INTO "grant"
-      (id, hasura_id, environment, external_role_id, subject, class, actor, operation_token)
+      (id, hasura_id, environment, external_role_id, subject, class, actor, operation_token, since)
     SELECT gen_random_uuid(), ${hasuraId}, ${EXTERNAL_ENVIRONMENT}, ${row.id}::uuid, subject,
-      'ACL', ${actor}, ${operation?.token ?? null}::uuid
+      'ACL', ${actor}, ${operation?.token ?? null}::uuid, ${at}::timestamptz
     FROM unnest(${granted}::text[]) AS subject`;
   const generation = await bumpGeneration(tx, { holders: [row.id], groups });
   return { generation, granted, ended };
@@ -150,14 +151,14 @@ export async function removeExternalRole(
   input: ExternalRoleRef & { readonly reason: string },
 ): Promise<Changed> {
   const row = await lockLive(tx, input);
-  const now = new Date();
+  const at = await databaseTime(tx);
   await tx.grant.updateMany({
     where: { externalRoleId: row.id, endedAt: null },
-    data: { endedAt: now, endReason: input.reason },
+    data: { endedAt: at, endReason: input.reason },
   });
   await tx.externalRoleField.deleteMany({ where: { externalRoleId: row.id } });
   await tx.ownedName.deleteMany({ where: { externalRoleId: row.id } });
-  await tx.externalRole.update({ where: { id: row.id }, data: { removedAt: now } });
+  await tx.externalRole.update({ where: { id: row.id }, data: { removedAt: at } });
   return { generation: await bumpGeneration(tx, { holders: [row.id] }) };
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readGeneration } from "../../../src/inventory/access.ts";
 import {
   removeExternalRole,
@@ -48,6 +48,25 @@ describe("an external role", () => {
     const second = await known("fields_role", "c", "b");
     expect(second.generation).toBeGreaterThan(first.generation);
     expect(await fieldsOf("fields_role")).toEqual(["b", "c"]);
+  });
+
+  it("is given and ended by the database's clock, whatever this process's says", async () => {
+    const soon = Date.now() + 60_000;
+    vi.useFakeTimers({ toFake: ["Date"], now: soon + 3_600_000 });
+    try {
+      await known("clock_role", "a");
+      await give("clock_role", [ANN]);
+      await inventory.db.$transaction((tx) =>
+        removeExternalRole(tx, { ...role("clock_role"), reason: "over" }),
+      );
+    } finally {
+      vi.useRealTimers();
+    }
+    const { since, endedAt } = await inventory.db.grant.findFirstOrThrow({
+      where: { externalRole: { name: "clock_role" } },
+    });
+    expect(since.getTime()).toBeLessThan(soon);
+    expect(endedAt?.getTime()).toBeLessThan(soon);
   });
 
   it("counts no generation when it is as it was", async () => {
